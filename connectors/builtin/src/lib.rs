@@ -1,0 +1,1 @@
+//! The connectors compiled into the binary: component, manifest, digest and practice org of each.

@@ -1,0 +1,1 @@
+//! A local Salesforce org for demo, tests and connector authors.

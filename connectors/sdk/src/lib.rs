@@ -1,0 +1,1 @@
+//! What a connector author writes against: bindings, errors, paging, test kit.

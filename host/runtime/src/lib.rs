@@ -1,0 +1,1 @@
+//! Runs connectors: sandbox, limits and the egress guard.

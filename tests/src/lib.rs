@@ -1,0 +1,1 @@
+//! Integration, conformance, browser and benchmark layers.
