@@ -1,1 +1,10 @@
-//! Seatwise.
+//! Seatwise: finds the SaaS seats a company pays for and nobody uses, and takes them back safely.
+//!
+//! Directions: `kernel` <- pure files <- `store.rs`, `service.rs` <- `pages.rs`, `api.rs`, `jobs.rs`, `cli` <- `app`.
+
+pub mod app;
+pub mod audit;
+pub mod identity;
+pub mod jobs;
+pub mod kernel;
+pub mod store;

@@ -1,0 +1,3 @@
+//! Wiring: knows all, decides nothing.
+
+pub mod host;

@@ -1,0 +1,3 @@
+//! Who may act: principals, roles, sign-in links, sessions, personal tokens.
+
+pub mod roles;

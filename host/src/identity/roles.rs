@@ -1,0 +1,316 @@
+//! Roles, permissions and the actor that every write names. Pure.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{IntoProblem, PrincipalId, Problem};
+
+/// What a person is to this installation (`sam-domain.md` §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Makes and runs integration profiles.
+    SamIntegrator,
+    /// Rules, reconciliation, products, entitlements, exclusions.
+    SamAdmin,
+    /// Reads everything, answers for people, undoes.
+    SamUser,
+    /// Approves rules and batches.
+    Approver,
+    /// Reads the audit trail.
+    Auditor,
+    /// People, roles, connectors, kill switch.
+    Admin,
+}
+
+impl Role {
+    /// All roles, in the order pages list them.
+    pub const ALL: [Self; 6] = [
+        Self::SamIntegrator,
+        Self::SamAdmin,
+        Self::SamUser,
+        Self::Approver,
+        Self::Auditor,
+        Self::Admin,
+    ];
+
+    /// The stored and spoken word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SamIntegrator => "sam_integrator",
+            Self::SamAdmin => "sam_admin",
+            Self::SamUser => "sam_user",
+            Self::Approver => "approver",
+            Self::Auditor => "auditor",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// One thing an actor may do. Each route and service function asks for exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// See profiles, runs, subscriptions, models, rules, candidates, positions.
+    Read,
+    /// Create, check, publish, pause, schedule and run profiles; set the write mode.
+    ManageProfiles,
+    /// Accept a held run with a reason.
+    AcceptRuns,
+    /// Entitlements, prices, products, identifiers, people, reconcile on demand.
+    ManageSam,
+    /// Edit or switch off rules, add exemptions.
+    EditRules,
+    /// Approval A and B.
+    Approve,
+    /// Put a batch together, answer for people, release, close, undo.
+    WorkCandidates,
+    /// The kill switch.
+    StopReclaim,
+    /// Read and verify the audit trail.
+    ReadAudit,
+    /// People, roles, sign-in links, connectors.
+    Administer,
+    /// Own tokens and sessions.
+    OwnAccount,
+}
+
+impl Permission {
+    /// All permissions.
+    pub const ALL: [Self; 11] = [
+        Self::Read,
+        Self::ManageProfiles,
+        Self::AcceptRuns,
+        Self::ManageSam,
+        Self::EditRules,
+        Self::Approve,
+        Self::WorkCandidates,
+        Self::StopReclaim,
+        Self::ReadAudit,
+        Self::Administer,
+        Self::OwnAccount,
+    ];
+
+    /// The word used in token scopes and messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::ManageProfiles => "manage_profiles",
+            Self::AcceptRuns => "accept_runs",
+            Self::ManageSam => "manage_sam",
+            Self::EditRules => "edit_rules",
+            Self::Approve => "approve",
+            Self::WorkCandidates => "work_candidates",
+            Self::StopReclaim => "stop_reclaim",
+            Self::ReadAudit => "read_audit",
+            Self::Administer => "administer",
+            Self::OwnAccount => "own_account",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|permission| permission.as_str() == text)
+    }
+
+    /// The roles that carry this permission.
+    #[must_use]
+    pub fn granted_to(self) -> &'static [Role] {
+        use Role::{Admin, Approver, Auditor, SamAdmin, SamIntegrator, SamUser};
+        match self {
+            Self::Read | Self::OwnAccount => {
+                &[SamIntegrator, SamAdmin, SamUser, Approver, Auditor, Admin]
+            }
+            Self::ManageProfiles | Self::AcceptRuns => &[SamIntegrator, SamAdmin, Admin],
+            Self::ManageSam | Self::EditRules => &[SamAdmin, SamIntegrator],
+            Self::Approve => &[Approver],
+            Self::WorkCandidates => &[SamUser, SamAdmin, SamIntegrator, Approver],
+            Self::StopReclaim => &[SamIntegrator, SamAdmin, Approver, Admin],
+            Self::ReadAudit => &[Auditor, Admin, SamAdmin, Approver],
+            Self::Administer => &[Admin],
+        }
+    }
+}
+
+/// How an actor came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "via")]
+pub enum Via {
+    /// Signed-in browser session.
+    Session {
+        /// The session's id.
+        session: String,
+    },
+    /// Personal token, with who minted it and what it may do.
+    Token {
+        /// The token's id.
+        token: String,
+        /// The principal that minted it; may differ from whom it acts for.
+        minted_by: PrincipalId,
+        /// Empty: everything its principal may.
+        scopes: BTreeSet<Permission>,
+    },
+    /// The host itself: timers, generated rules.
+    System,
+}
+
+/// Who acts, with which rights, by which door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Actor {
+    /// The principal.
+    pub id: PrincipalId,
+    /// For messages.
+    pub name: String,
+    /// Roles held at this moment; read anew on each request.
+    pub roles: BTreeSet<Role>,
+    /// The door.
+    pub via: Via,
+}
+
+/// The actor may not do this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} may not {}", .permission.as_str())]
+pub struct Denied {
+    /// Who asked.
+    pub name: String,
+    /// What for.
+    pub permission: Permission,
+}
+
+impl IntoProblem for Denied {
+    fn problem(&self) -> Problem {
+        let roles: Vec<_> = self
+            .permission
+            .granted_to()
+            .iter()
+            .map(|r| r.as_str())
+            .collect();
+        Problem::new(
+            "identity.denied",
+            403,
+            self.to_string(),
+            format!("Ask someone with one of these roles: {}", roles.join(", ")),
+        )
+    }
+}
+
+impl Actor {
+    /// The stored id of the host's own actor.
+    pub const SYSTEM_ID: &'static str = "prin_system";
+
+    /// The host itself. It authors generated rules and runs timers; it approves nothing.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            id: Self::SYSTEM_ID.into(),
+            name: "Seatwise".to_owned(),
+            roles: BTreeSet::new(),
+            via: Via::System,
+        }
+    }
+
+    /// True for the host's own actor.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.via == Via::System
+    }
+
+    /// Whether the actor holds this permission, through a role and, for a token, within its scopes. The system holds
+    /// all but [`Permission::Approve`].
+    ///
+    /// # Errors
+    /// [`Denied`] with the names to show.
+    pub fn may(&self, permission: Permission) -> Result<(), Denied> {
+        let by_role = permission
+            .granted_to()
+            .iter()
+            .any(|role| self.roles.contains(role));
+        let allowed = match &self.via {
+            Via::System => permission != Permission::Approve,
+            Via::Session { .. } => by_role,
+            Via::Token { scopes, .. } => {
+                by_role && (scopes.is_empty() || scopes.contains(&permission))
+            }
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(Denied {
+                name: self.name.clone(),
+                permission,
+            })
+        }
+    }
+
+    /// Everyone who stands behind this actor: itself, and who minted the token it came with.
+    #[must_use]
+    pub fn people_behind(&self) -> BTreeSet<PrincipalId> {
+        let mut people = BTreeSet::from([self.id.clone()]);
+        if let Via::Token { minted_by, .. } = &self.via {
+            people.insert(minted_by.clone());
+        }
+        people
+    }
+
+    /// The door in one word, for the audit trail.
+    #[must_use]
+    pub fn via_word(&self) -> String {
+        match &self.via {
+            Via::Session { .. } => "page".to_owned(),
+            Via::Token { token, .. } => format!("token {token}"),
+            Via::System => "system".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_approves_nothing() {
+        assert!(Actor::system().may(Permission::Approve).is_err());
+        assert!(Actor::system().may(Permission::ManageProfiles).is_ok());
+    }
+
+    #[test]
+    fn a_token_never_widens_its_principal() {
+        let mut actor = Actor {
+            id: "prin_a".into(),
+            name: "Ana".into(),
+            roles: BTreeSet::from([Role::SamIntegrator]),
+            via: Via::Token {
+                token: "tok_1".into(),
+                minted_by: "prin_a".into(),
+                scopes: BTreeSet::from([Permission::Approve, Permission::Read]),
+            },
+        };
+        assert!(actor.may(Permission::Approve).is_err());
+        assert!(actor.may(Permission::Read).is_ok());
+        assert!(actor.may(Permission::ManageProfiles).is_err());
+        actor.roles.insert(Role::Approver);
+        assert!(actor.may(Permission::Approve).is_ok());
+    }
+
+    #[test]
+    fn every_word_reads_back() {
+        for role in Role::ALL {
+            assert_eq!(Role::parse(role.as_str()), Some(role));
+        }
+        for permission in Permission::ALL {
+            assert_eq!(Permission::parse(permission.as_str()), Some(permission));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Migrations, embedded: same numbers and names for both databases, forward only.
+
+use std::borrow::Cow;
+
+use sqlx::AnyPool;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use super::{Dialect, StoreError};
+
+macro_rules! migrations {
+    ($($number:literal $name:literal;)*) => {
+        const SQLITE: &[(i64, &str, &str)] = &[$(($number, $name, include_str!(concat!("../../../migrations/sqlite/", $name, ".sql"))),)*];
+        const POSTGRES: &[(i64, &str, &str)] = &[$(($number, $name, include_str!(concat!("../../../migrations/postgres/", $name, ".sql"))),)*];
+    };
+}
+
+migrations! {
+    1 "0001_identity";
+    2 "0002_connect";
+    3 "0003_runs";
+    4 "0004_facts";
+    5 "0005_catalog_people";
+    6 "0006_entitlements";
+    7 "0007_reclamation";
+    8 "0008_reconciliation";
+    9 "0009_outbox";
+}
+
+/// Applies what is missing. A newer database than this program is refused; several hosts starting at once wait for one.
+pub(super) async fn up(pool: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
+    let texts = match dialect {
+        Dialect::Sqlite => SQLITE,
+        Dialect::Postgres => POSTGRES,
+    };
+    let migrations: Vec<Migration> = texts
+        .iter()
+        .map(|(number, name, sql)| {
+            Migration::new(
+                *number,
+                Cow::Borrowed(*name),
+                MigrationType::Simple,
+                sqlx::SqlStr::from_static(sql),
+                false,
+            )
+        })
+        .collect();
+    let migrator = Migrator {
+        migrations: Cow::Owned(migrations),
+        ..Migrator::DEFAULT
+    };
+    migrator
+        .run(pool)
+        .await
+        .map_err(|error| StoreError::Migrate(error.to_string()))
+}

@@ -1,0 +1,250 @@
+//! The database: two pools, transactions, migrations, numbers.
+//!
+//! Invariants: every writing transaction on SQLite is `BEGIN IMMEDIATE` on the one writer connection, so a read can never
+//! turn into a write behind another's back (`SQLITE_BUSY_SNAPSHOT` cannot happen); reading connections cannot write. Only
+//! this module and files named `store.rs` know sqlx.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyConnection, AnyPool, Executor as _};
+
+use crate::kernel::faults::{Faults, Injected};
+use crate::kernel::{IntoProblem, Problem};
+
+pub mod bulk;
+pub mod dialect;
+mod migrate;
+pub mod numbers;
+
+pub use dialect::Dialect;
+
+/// How long a writer waits for another before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Reading connections on SQLite: two cores, short reads.
+const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL of one host.
+const POSTGRES_CONNECTIONS: u32 = 12;
+
+/// The database of one installation.
+#[derive(Clone)]
+pub struct Store {
+    writer: AnyPool,
+    reader: AnyPool,
+    dialect: Dialect,
+    faults: Arc<dyn Faults>,
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it leaves nothing.
+pub struct Tx {
+    inner: sqlx::Transaction<'static, sqlx::Any>,
+    dialect: Dialect,
+    faults: Arc<dyn Faults>,
+}
+
+/// Why the database did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address names no database we know.
+    #[error("`{0}` is not a database address")]
+    Address(String),
+    /// The schema is newer than this program, or a migration failed.
+    #[error("the database schema could not be brought to this version: {0}")]
+    Migrate(String),
+    /// A named constraint refused the write.
+    #[error("the database refused a duplicate or dangling row ({constraint})")]
+    Constraint {
+        /// The constraint or columns as the database names them.
+        constraint: String,
+        /// Unique rather than foreign key or check.
+        is_unique: bool,
+    },
+    /// The row was changed by someone else in the meantime.
+    #[error("the record was changed in the meantime")]
+    Conflict,
+    /// A test's fault.
+    #[error(transparent)]
+    Injected(#[from] Injected),
+    /// Anything else.
+    #[error("the database failed")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(db) = &error {
+            let is_unique = db.is_unique_violation();
+            if is_unique || db.is_foreign_key_violation() || db.is_check_violation() {
+                let constraint = db
+                    .constraint()
+                    .map_or_else(|| db.message().to_owned(), str::to_owned);
+                return Self::Constraint {
+                    constraint,
+                    is_unique,
+                };
+            }
+        }
+        Self::Database(error)
+    }
+}
+
+impl StoreError {
+    /// True when a unique constraint whose name or columns contain `part` refused the write. SQLite names the columns
+    /// (`profiles.name`), PostgreSQL the constraint (`profiles_name_key`).
+    #[must_use]
+    pub fn is_unique(&self, part: &str) -> bool {
+        let loose = |text: &str| text.replace(['.', '_', ',', ' '], "");
+        matches!(self, Self::Constraint { constraint, is_unique: true } if loose(constraint).contains(&loose(part)))
+    }
+}
+
+impl IntoProblem for StoreError {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::Conflict => Problem::new(
+                "store.conflict",
+                409,
+                self.to_string(),
+                "Load it again, look at what changed, and repeat your change",
+            ),
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) => Problem::new(
+                "store.unavailable",
+                503,
+                "the database is busy or away",
+                "Try again in a few seconds",
+            ),
+            _ => Problem::internal(),
+        }
+    }
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` (made when absent) or `postgres://…`, and brings the schema up.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`], [`StoreError::Migrate`], or the database's own.
+    pub async fn open(url: &str, faults: Arc<dyn Faults>) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let dialect =
+            Dialect::of_url(url).ok_or_else(|| StoreError::Address(without_password(url)))?;
+        let (writer, reader) = match dialect {
+            Dialect::Sqlite => {
+                let url = if url.contains('?') {
+                    url.to_owned()
+                } else {
+                    format!("{url}?mode=rwc")
+                };
+                let writer = sqlite_pool(1, dialect::SQLITE_WRITER_SETUP)
+                    .connect(&url)
+                    .await?;
+                migrate::up(&writer, dialect).await?;
+                let reader = sqlite_pool(SQLITE_READERS, dialect::SQLITE_READER_SETUP)
+                    .connect(&url)
+                    .await?;
+                (writer, reader)
+            }
+            Dialect::Postgres => {
+                let pool = AnyPoolOptions::new()
+                    .max_connections(POSTGRES_CONNECTIONS)
+                    .acquire_timeout(BUSY_TIMEOUT)
+                    .connect(url)
+                    .await?;
+                migrate::up(&pool, dialect).await?;
+                (pool.clone(), pool)
+            }
+        };
+        Ok(Self {
+            writer,
+            reader,
+            dialect,
+            faults,
+        })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// A writing transaction.
+    ///
+    /// # Errors
+    /// When no connection can be had in time.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        self.faults.step("store.begin")?;
+        let inner = self.writer.begin_with(self.dialect.begin_write()).await?;
+        Ok(Tx {
+            inner,
+            dialect: self.dialect,
+            faults: Arc::clone(&self.faults),
+        })
+    }
+
+    /// A reading transaction: one snapshot, cannot write.
+    ///
+    /// # Errors
+    /// When no connection can be had in time.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        let inner = self.reader.begin_with(self.dialect.begin_read()).await?;
+        Ok(Tx {
+            inner,
+            dialect: self.dialect,
+            faults: Arc::clone(&self.faults),
+        })
+    }
+
+    /// Waits for open transactions and closes all connections.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl Tx {
+    /// The connection, for `store.rs` files.
+    pub fn conn(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Makes everything of this transaction durable, or nothing.
+    ///
+    /// # Errors
+    /// The database's own; after a lost connection the outcome is unknown.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.faults.step("store.commit")?;
+        self.inner.commit().await?;
+        self.faults.step("store.committed")?;
+        Ok(())
+    }
+}
+
+fn sqlite_pool(connections: u32, setup: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .after_connect(move |conn, _| {
+            Box::pin(async move {
+                conn.execute(setup).await?;
+                Ok(())
+            })
+        })
+}
+
+fn without_password(url: &str) -> String {
+    url.split_once('@').map_or_else(
+        || url.to_owned(),
+        |(head, tail)| {
+            let scheme = head.split_once("://").map_or("", |(s, _)| s);
+            format!("{scheme}://…@{tail}")
+        },
+    )
+}
