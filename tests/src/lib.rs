@@ -1,1 +1,5 @@
-//! Integration, conformance, browser and benchmark layers.
+//! What the test layers share: a PostgreSQL of their own, hosts that stand on a fixed day, practice orgs in this process.
+//!
+//! Nothing here is linked into the product.
+
+pub mod postgres;
