@@ -2,4 +2,5 @@
 //!
 //! Nothing here is linked into the product.
 
+pub mod database;
 pub mod postgres;

@@ -1,0 +1,122 @@
+//! A database of its own for each test, on each of the two engines.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use seatwise::kernel::faults::{Faults, NoFaults};
+use seatwise::store::Store;
+use tempfile::TempDir;
+
+use crate::postgres::Cluster;
+
+/// Which engine a test stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// One file in a temporary folder.
+    Sqlite,
+    /// A database in this process's own cluster.
+    Postgres,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+/// An empty database that nobody else uses. A folder for the host's other files comes with it; both go when it is dropped.
+#[derive(Clone)]
+pub struct Database {
+    /// Its engine.
+    pub engine: Engine,
+    /// What the host is given as `--database`.
+    pub url: String,
+    folder: Arc<TempDir>,
+}
+
+impl Database {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When there is no room for a temporary folder, or PostgreSQL does not run.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("seatwise-test-")
+            .tempdir()
+            .expect("a temporary folder can be made");
+        let url = match engine {
+            Engine::Sqlite => format!("sqlite:{}", folder.path().join("seatwise.db").display()),
+            Engine::Postgres => Cluster::of_this_process().create_database(),
+        };
+        Self {
+            engine,
+            url,
+            folder: Arc::new(folder),
+        }
+    }
+
+    /// The host's data folder: keys, outbox.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Opens it and brings the schema up, without faults.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub async fn open(&self) -> Store {
+        self.open_with(Arc::new(NoFaults)).await
+    }
+
+    /// Opens it with effect points that may fail.
+    ///
+    /// # Panics
+    /// When it does not open.
+    pub async fn open_with(&self, faults: Arc<dyn Faults>) -> Store {
+        Store::open(&self.url, faults)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error} ({error:?})", self.engine))
+    }
+}
+
+/// Runs one test on SQLite, then on PostgreSQL, and says which one it failed on.
+pub async fn on_both<F, Fut>(test: F)
+where
+    F: Fn(Database) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        if let Err(panic) = AssertUnwindSafe(test(Database::new(engine)))
+            .catch_unwind()
+            .await
+        {
+            eprintln!("failed on {engine}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Lets every lease run out: what a restart after a crash would otherwise wait half a minute for.
+///
+/// # Panics
+/// When the database refuses.
+pub async fn expire_leases(store: &Store) {
+    let mut tx = store.begin().await.expect("a transaction begins");
+    for statement in [
+        "update jobs set lease_until = 0 where state = 'running'",
+        "update credentials set lease_until = 0",
+    ] {
+        sqlx::query(statement)
+            .execute(tx.conn())
+            .await
+            .expect("leases are columns");
+    }
+    tx.commit().await.expect("the transaction commits");
+}
