@@ -1,1 +1,105 @@
 //! Salesforce CRM connector, a WASM component.
+//!
+//! Reads users, their user licences, who is frozen, and the licence pools; plans deactivating and freezing, judges the
+//! answers and observes the outcome. It never writes: the host sends what [`reclaim`] planned.
+//!
+//! Invariants:
+//! - A licence is known by `UserLicense.LicenseDefinitionKey`, never by its name, which can occur twice.
+//! - `errorCode` decides what a failure means, never the HTTP status alone: 403 has three meanings.
+//! - Only columns that describe lists are asked for; every field but `Id` may be missing from a row.
+//! - Unknown is never zero: a null `LastLoginDate` means *never*, a missing column means *cannot know*.
+//! - The same facts give the same plan, byte for byte; nothing in a plan depends on the time.
+//!
+//! Facts and their sources are in the connector's README.
+
+mod activity;
+mod api;
+mod checks;
+mod connection;
+mod consumption;
+mod errors;
+mod ids;
+mod judge;
+mod model;
+mod org;
+mod reclaim;
+mod restore;
+mod settings;
+mod soql;
+mod time;
+mod users;
+
+use seatwise_connector_sdk::{
+    Answer, Call, Connector, Context, Failure,
+    activity::{Outline as ActivityOutline, Page as ActivityPage},
+    connection::{CheckInfo, CheckResult, Info, Organization},
+    consumption::Page as ConsumptionPage,
+    reclaim::{BeforeImage, Observation, Plan, Step, Target, Verdict},
+    subscriptions::{Outline, Page},
+};
+
+/// The connector.
+pub struct Salesforce;
+
+impl Connector for Salesforce {
+    fn describe() -> Info {
+        Info {
+            id: "salesforce".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    fn identify(call: &Call<'_>) -> Result<Organization, Failure> {
+        connection::identify(call)
+    }
+
+    fn checks(_: &Call<'_>) -> Vec<CheckInfo> {
+        checks::list()
+    }
+
+    fn check(call: &Call<'_>, id: &str) -> Result<CheckResult, Failure> {
+        checks::run(call, id)
+    }
+
+    fn begin_subscriptions(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
+        users::begin(call, since)
+    }
+
+    fn download_subscriptions(call: &Call<'_>, at: &[u8]) -> Result<Page, Failure> {
+        users::download(call, at)
+    }
+
+    fn lookup_accounts(call: &Call<'_>, ids: &[String]) -> Result<Page, Failure> {
+        users::lookup(call, ids)
+    }
+
+    fn begin_activity(_: &Call<'_>, _: i64) -> Result<ActivityOutline, Failure> {
+        Ok(activity::begin())
+    }
+
+    fn pull_user_activity(_: &Call<'_>, _: &[u8]) -> Result<ActivityPage, Failure> {
+        Err(activity::no_such_chain())
+    }
+
+    fn download_consumption(call: &Call<'_>, resume: Option<&[u8]>) -> Result<ConsumptionPage, Failure> {
+        consumption::download(call, resume)
+    }
+
+    fn plan_reclaim(call: &Call<'_>, targets: &[Target]) -> Result<Vec<Result<Plan, Failure>>, Failure> {
+        reclaim::plan(call, targets)
+    }
+
+    fn plan_restore(call: &Call<'_>, target: &Target, before: &BeforeImage) -> Result<Plan, Failure> {
+        restore::plan(call, target, before)
+    }
+
+    fn judge(_: &Context, _: &Step, answer: &Answer) -> Verdict {
+        judge::judge(answer)
+    }
+
+    fn observe(call: &Call<'_>, targets: &[Target]) -> Result<Vec<Observation>, Failure> {
+        reclaim::observe(call, targets)
+    }
+}
+
+seatwise_connector_sdk::export!(Salesforce);

@@ -1,0 +1,154 @@
+//! Shapes of Salesforce's answers. Every field but `Id` is optional, whatever describe says about it.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// A string that borrows from the body unless it has an escape. (`Option<Cow<str>>` alone would always copy.)
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, copied only if it was borrowed.
+    pub fn into_string(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+/// One page of a query.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound = "T: Deserialize<'de>")]
+pub struct QueryPage<'a, T> {
+    /// Rows of the whole result, not of the page.
+    pub total_size: u64,
+    /// Whether this is the last page.
+    pub done: bool,
+    /// Path of the next page.
+    #[serde(borrow, default)]
+    pub next_records_url: Option<Text<'a>>,
+    /// The rows.
+    pub records: Vec<T>,
+}
+
+/// A row of `User` in a download.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserRow<'a> {
+    /// 15 or 18 characters.
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    /// In the form of an e-mail address, unique over all orgs.
+    #[serde(borrow, default)]
+    pub username: Option<Text<'a>>,
+    /// First and last name.
+    #[serde(borrow, default)]
+    pub name: Option<Text<'a>>,
+    /// Not unique.
+    #[serde(borrow, default)]
+    pub email: Option<Text<'a>>,
+    /// The licence switch.
+    #[serde(default)]
+    pub is_active: Option<bool>,
+    /// Open list.
+    #[serde(borrow, default)]
+    pub user_type: Option<Text<'a>>,
+    /// Outer `None`: no such column. Inner `None`: never logged in.
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub last_login_date: Option<Option<Text<'a>>>,
+    /// When the user was made.
+    #[serde(borrow, default)]
+    pub created_date: Option<Text<'a>>,
+    /// Null for system users.
+    #[serde(borrow, default)]
+    pub profile: Option<ProfileRow<'a>>,
+    /// Evidence for matching.
+    #[serde(borrow, default)]
+    pub department: Option<Text<'a>>,
+    /// Not `DefaultDivision`.
+    #[serde(borrow, default)]
+    pub division: Option<Text<'a>>,
+    /// Evidence for matching.
+    #[serde(borrow, default)]
+    pub company_name: Option<Text<'a>>,
+    /// Evidence for matching.
+    #[serde(borrow, default)]
+    pub employee_number: Option<Text<'a>>,
+    /// The key single sign-on uses.
+    #[serde(borrow, default)]
+    pub federation_identifier: Option<Text<'a>>,
+    /// The Service Cloud feature licence.
+    #[serde(default)]
+    pub user_permissions_support_user: Option<bool>,
+}
+
+/// A user's profile, nested.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ProfileRow<'a> {
+    /// As shown in Setup, in the org's language.
+    #[serde(borrow, default)]
+    pub name: Option<Text<'a>>,
+    /// A profile belongs to exactly one.
+    #[serde(borrow, default)]
+    pub user_license: Option<LicenceRow<'a>>,
+}
+
+/// A profile's user licence, nested.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LicenceRow<'a> {
+    /// The stable key.
+    #[serde(borrow, default)]
+    pub license_definition_key: Option<Text<'a>>,
+    /// Display name; may occur twice in an org.
+    #[serde(borrow, default)]
+    pub name: Option<Text<'a>>,
+}
+
+/// Tells a null from a missing field: called only where the field is present.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A row of `UserLogin`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserLoginRow {
+    /// The row's own id, which a freeze is sent to.
+    pub id: String,
+    /// The user.
+    #[serde(default)]
+    pub user_id: Option<String>,
+    /// Whether the login is blocked; the seat stays used.
+    #[serde(default)]
+    pub is_frozen: Option<bool>,
+}
+
+/// What describe says of an object.
+#[derive(Debug, Deserialize)]
+pub struct Describe<'a> {
+    /// Its fields, as far as the running user may see them.
+    #[serde(borrow)]
+    pub fields: Vec<FieldRow<'a>>,
+}
+
+/// One field of a describe.
+#[derive(Debug, Deserialize)]
+pub struct FieldRow<'a> {
+    /// API name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Whether it may stand in a WHERE.
+    #[serde(default)]
+    pub filterable: Option<bool>,
+}

@@ -1,0 +1,50 @@
+//! Salesforce date-times, `2023-07-23T16:18:23.000+0000`: the offset has no colon, so RFC 3339 parsers refuse them.
+
+use jiff::Timestamp;
+
+/// Milliseconds since 1970 of a Salesforce date-time. `None` for anything that is not of that shape (`Z` and an offset
+/// with a colon are accepted too, as other parts of Salesforce write them) or not a real moment.
+pub fn parse(text: &str) -> Option<i64> {
+    // The shape is checked first: the library also reads forms that Salesforce never writes.
+    let bytes = text.as_bytes();
+    let shape = b"0000-00-00T00:00:00";
+    let (date, rest) = bytes.split_at_checked(shape.len())?;
+    let fits = date.iter().zip(shape).all(|(byte, want)| if *want == b'0' { byte.is_ascii_digit() } else { byte == want });
+    if !fits {
+        return None;
+    }
+    let offset = match rest {
+        [b'.', fraction @ ..] => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if !(1..=9).contains(&digits) {
+                return None;
+            }
+            &fraction[digits..]
+        }
+        other => other,
+    };
+    let offset_fits = match offset {
+        [b'Z'] => true,
+        [b'+' | b'-', digits @ ..] => match digits {
+            [a, b, c, d] | [a, b, b':', c, d] => [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()),
+            _ => false,
+        },
+        _ => false,
+    };
+    if !offset_fits {
+        return None;
+    }
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
+/// A moment as a SOQL literal, `2026-11-20T00:00:00Z`, cut to the second. `None` outside the years a calendar has.
+pub fn literal(ms: i64) -> Option<String> {
+    let moment = Timestamp::from_second(ms.div_euclid(1000)).ok()?;
+    Some(moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// First and last day of the UTC month that holds a moment, `YYYY-MM-DD`.
+pub fn month(ms: i64) -> Option<(String, String)> {
+    let day = Timestamp::from_millisecond(ms).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
+    Some((day.first_of_month().to_string(), day.last_of_month().to_string()))
+}
