@@ -3,4 +3,5 @@
 //! Nothing here is linked into the product.
 
 pub mod database;
+pub mod faults;
 pub mod postgres;
