@@ -38,7 +38,11 @@ impl FaultAt {
     /// Strikes at effect point `n` (from 1) after [`FaultAt::arm`]; 0 never strikes and only counts.
     #[must_use]
     pub fn new(n: u32, mode: Mode) -> Self {
-        Self { n, mode, met: Mutex::default() }
+        Self {
+            n,
+            mode,
+            met: Mutex::default(),
+        }
     }
 
     /// Counting starts here: what came before was set-up.
