@@ -11,6 +11,7 @@ use crate::jobs::{self, NewJob};
 use crate::kernel::Clock;
 use crate::kernel::chance::Chance;
 use crate::kernel::faults::Faults;
+use crate::kernel::seal::Sealer;
 use crate::store::{Store, StoreError, Tx};
 
 /// The host's handle. Clone it freely.
@@ -29,6 +30,8 @@ pub struct Parts {
     pub faults: Arc<dyn Faults>,
     /// Signs the heads of the audit trail.
     pub signer: Signer,
+    /// Seals secrets and cursors; its key is outside the database.
+    pub sealer: Sealer,
     /// What the operator chose.
     pub options: HostOptions,
 }

@@ -11,6 +11,7 @@ pub mod faults;
 pub mod ids;
 pub mod money;
 pub mod problem;
+pub mod seal;
 
 pub use clock::Clock;
 pub use day::Day;
