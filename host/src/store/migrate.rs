@@ -24,6 +24,7 @@ migrations! {
     7 "0007_reclamation";
     8 "0008_reconciliation";
     9 "0009_outbox";
+    10 "0010_current_subscriptions";
 }
 
 /// Applies what is missing. A newer database than this program is refused; several hosts starting at once wait for one.
