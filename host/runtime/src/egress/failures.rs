@@ -101,12 +101,11 @@ pub(crate) fn network(error: &reqwest::Error, host: &str) -> Failure {
     )
 }
 
-/// A TLS error in a chain; the client wraps it in an `io::Error`, which `source` does not always unwrap.
+/// A TLS error in a chain. The layers below wrap it in one `io::Error` or two, whose `source` leaves out what they wrap.
 fn as_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        error
-            .downcast_ref::<std::io::Error>()?
-            .get_ref()?
-            .downcast_ref::<rustls::Error>()
-    })
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls);
+    }
+    let wrapped = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    as_tls(wrapped)
 }

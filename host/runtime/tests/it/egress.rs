@@ -1,0 +1,814 @@
+//! The egress guard on the network: what leaves, what does not, and what comes back.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use seatwise_runtime::contract::http::{Header, Method, Request};
+use seatwise_runtime::contract::reclaim::{Step, WriteMethod};
+use seatwise_runtime::contract::types::{Failure, FailureKind};
+use seatwise_runtime::{
+    Acted, AllowTargets, Egress, EgressObserver, EgressOptions, Grant, GrantPort, GuardedClient,
+    HostPattern, HttpPort, Refusal, limits,
+};
+use url::Url;
+
+use crate::guest::{call, context, hostile, manifest};
+use crate::vendor::{Reply, Vendor, answer, ok};
+
+pub const TOKEN: &str = "00Dxx0000001gEREAY!AQcAQH0dMHZfz972Szmpkb58urFRkgeBGsxL_QJWwYMfAbUeeG7c1E6LYUfiDUkWe6H34r1AAwOR8B8fLEz6n04NPGRrq0FM";
+
+/// Grants with a counter: each renewal is another token, perhaps at another base.
+pub struct Grants {
+    pub base: Url,
+    pub renewed_base: Option<Url>,
+    pub renewals: AtomicU64,
+}
+
+impl Grants {
+    fn grant(&self, generation: u64) -> Grant {
+        let base = if generation > 1 {
+            self.renewed_base
+                .clone()
+                .unwrap_or_else(|| self.base.clone())
+        } else {
+            self.base.clone()
+        };
+        Grant::bearer(
+            &format!("{TOKEN}{generation}"),
+            BTreeMap::from([("api".to_owned(), base)]),
+            generation,
+        )
+    }
+}
+
+#[async_trait]
+impl GrantPort for Grants {
+    async fn current(&self) -> Result<Grant, Failure> {
+        Ok(self.grant(1 + self.renewals.load(Ordering::SeqCst)))
+    }
+
+    async fn renew(&self, rejected: u64) -> Result<Grant, Failure> {
+        assert_eq!(rejected, 1 + self.renewals.fetch_add(1, Ordering::SeqCst));
+        Ok(self.grant(rejected + 1))
+    }
+}
+
+#[derive(Default)]
+pub struct Watch {
+    pub refused: std::sync::Mutex<Vec<Refusal>>,
+    pub answered: std::sync::Mutex<Vec<u16>>,
+}
+
+impl EgressObserver for Watch {
+    fn answered(&self, origin: &str, status: u16, _: &HeaderMap) {
+        assert_eq!(origin, "api");
+        self.answered.lock().unwrap().push(status);
+    }
+
+    fn refused(&self, reason: Refusal, detail: &str) {
+        assert!(!detail.contains(TOKEN) && !detail.is_empty());
+        self.refused.lock().unwrap().push(reason);
+    }
+}
+
+pub struct Way {
+    pub egress: Arc<Egress>,
+    pub watch: Arc<Watch>,
+    pub grants: Arc<Grants>,
+}
+
+pub fn way(base: &str, allow: AllowTargets, roots: Vec<Vec<u8>>) -> Way {
+    way_renewed(base, None, allow, roots)
+}
+
+fn way_renewed(
+    base: &str,
+    renewed: Option<&str>,
+    allow: AllowTargets,
+    extra_roots: Vec<Vec<u8>>,
+) -> Way {
+    let url = |text: &str| Url::parse(text).unwrap();
+    let grants = Arc::new(Grants {
+        base: url(base),
+        renewed_base: renewed.map(url),
+        renewals: AtomicU64::new(0),
+    });
+    let watch = Arc::new(Watch::default());
+    let options = EgressOptions {
+        manifest: manifest(),
+        grants: grants.clone(),
+        observer: watch.clone(),
+        allow,
+        extra_roots,
+    };
+    Way {
+        egress: Arc::new(Egress::new(options).unwrap()),
+        watch,
+        grants,
+    }
+}
+
+/// A way to the server, which the operator named.
+fn to(vendor: &Vendor) -> Way {
+    way(
+        &format!("http://127.0.0.1:{}", vendor.port),
+        named(&[vendor.port]),
+        vec![],
+    )
+}
+
+fn named(ports: &[u16]) -> AllowTargets {
+    ports
+        .iter()
+        .map(|port| ("127.0.0.1".to_owned(), *port))
+        .collect()
+}
+
+pub fn get(path: &str) -> Request {
+    Request {
+        method: Method::Get,
+        origin: "api".into(),
+        path_with_query: path.into(),
+        headers: vec![],
+        body: None,
+    }
+}
+
+fn patch(path: &str, body: &[u8]) -> Step {
+    Step {
+        method: WriteMethod::Patch,
+        origin: "api".into(),
+        path: path.into(),
+        content_type: Some("application/json".into()),
+        body: Some(body.to_vec()),
+        says: "change".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_read_arrives_with_the_credential_and_the_query_and_comes_back() {
+    let vendor =
+        Vendor::start(|_, _| answer(200, &["x-limit: 1/2", "set-cookie: sid=1"], b"{}")).await;
+    let way = to(&vendor);
+    let response = way.egress.send(get("/data/1?q=a+b%27c")).await.unwrap();
+    assert_eq!(
+        (response.status, response.body.as_slice()),
+        (200, b"{}".as_slice())
+    );
+    assert!(
+        response
+            .headers
+            .iter()
+            .any(|h| h.name == "x-limit" && h.value == b"1/2")
+    );
+    assert!(!response.headers.iter().any(|h| h.name == "set-cookie"));
+    let seen = &vendor.seen()[0];
+    assert_eq!(seen.line, "GET /data/1?q=a+b%27c");
+    assert!(
+        seen.has(&format!("authorization: Bearer {TOKEN}1")) && seen.has("accept-encoding: gzip")
+    );
+    assert_eq!(*way.watch.answered.lock().unwrap(), [200]);
+}
+
+#[tokio::test]
+async fn d4_everything_but_declared_reads_is_refused_and_audited_and_the_vendor_sees_nothing() {
+    let vendor = Vendor::start(|_, _| ok("{}")).await;
+    let way = to(&vendor);
+    let post = |path: &str, body: Option<&[u8]>| Request {
+        method: Method::Post,
+        body: body.map(<[u8]>::to_vec),
+        ..get(path)
+    };
+    let with = |name: &str| Request {
+        headers: vec![Header {
+            name: name.into(),
+            value: b"x".to_vec(),
+        }],
+        ..get("/data/1")
+    };
+    let elsewhere = |origin: &str| Request {
+        origin: origin.into(),
+        ..get("/data/1")
+    };
+    let cases = [
+        (elsewhere("other"), Refusal::UndeclaredOrigin),
+        (
+            elsewhere("http://169.254.169.254"),
+            Refusal::UndeclaredOrigin,
+        ),
+        (elsewhere("127.0.0.1"), Refusal::UndeclaredOrigin),
+        (elsewhere(""), Refusal::UndeclaredOrigin),
+        (get("file:///etc/passwd"), Refusal::BadPath),
+        (get("http://127.0.0.1/data/1"), Refusal::BadPath),
+        (get("//127.0.0.1/data/1"), Refusal::BadPath),
+        (get("/data/../records/1"), Refusal::BadPath),
+        (get("/data/%2e%2e/records/1"), Refusal::BadPath),
+        (get("/data/1?x#@evil"), Refusal::BadPath),
+        (get("/records/1"), Refusal::NotAReadOperation),
+        (get("/DATA/1"), Refusal::NotAReadOperation),
+        (get("/x/data/1"), Refusal::NotAReadOperation),
+        (post("/records/1", None), Refusal::NotAReadOperation),
+        (
+            post("/records/1?_HttpMethod=PATCH", Some(b"{}")),
+            Refusal::BadPath,
+        ),
+        (
+            post("/search?_HttpMethod=PATCH", Some(b"{}")),
+            Refusal::BadPath,
+        ),
+        (
+            post(
+                "/composite",
+                Some(b"{\"compositeRequest\":[{\"method\":\"PATCH\"}]}"),
+            ),
+            Refusal::NotAReadOperation,
+        ),
+        (
+            post("/data/composite", Some(b"{}")),
+            Refusal::NotAReadOperation,
+        ),
+        (post("/ping", Some(b"{}")), Refusal::BodyNotAllowed),
+        (
+            post("/search", Some(&vec![b'x'; limits::REQUEST_BODY_BYTES + 1])),
+            Refusal::TooLarge,
+        ),
+        (
+            Request {
+                method: Method::Delete,
+                ..get("/data/1")
+            },
+            Refusal::NotAReadOperation,
+        ),
+        (with("Authorization"), Refusal::ForbiddenHeader),
+        (with("Host"), Refusal::ForbiddenHeader),
+        (with("X-HTTP-Method-Override"), Refusal::ForbiddenHeader),
+    ];
+    for (request, reason) in cases {
+        let shown = format!("{request:?}");
+        let failure = way.egress.send(request).await.unwrap_err();
+        assert_eq!(failure.code, reason.code(), "{shown}");
+        assert_eq!(
+            way.watch.refused.lock().unwrap().pop(),
+            Some(reason),
+            "{shown}"
+        );
+    }
+    assert_eq!(vendor.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn d4_a_guest_that_writes_during_a_download_is_refused_and_the_vendor_counts_no_write() {
+    let vendor = Vendor::start(|_, _| ok("{}")).await;
+    let way = to(&vendor);
+    let (call, _) = call(way.egress.clone());
+    let ammunition = [
+        "POST api /records/1\nX-HTTP-Method-Override: PATCH\nbody:\n{\"active\":false}",
+        "POST api /records/1?_HttpMethod=PATCH\nbody:\n{\"active\":false}",
+        "POST api /composite\nbody:\n{\"compositeRequest\":[{\"method\":\"PATCH\",\"url\":\"/records/1\"}]}",
+        "DELETE api /records/1",
+        "POST other /records/1",
+        "GET api /data/../records/1",
+        "GET api /data/1",
+    ]
+    .join("\n---\n");
+    let page = hostile()
+        .download_subscriptions(&call, &context("send", &ammunition), b"x")
+        .await
+        .unwrap();
+    let said: Vec<_> = page.accounts[0]
+        .name
+        .as_deref()
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert!(
+        said[..6]
+            .iter()
+            .all(|line| line.starts_with("failed egress.")),
+        "{said:?}"
+    );
+    assert!(said[6].starts_with("200"), "{said:?}");
+    assert_eq!((vendor.seen().len(), vendor.writes()), (1, 0));
+    assert_eq!(way.watch.refused.lock().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn d4_a_vendor_that_repeats_the_token_does_not_get_it_into_the_sandbox() {
+    let vendor = Vendor::start(|seen, _| {
+        let token = seen
+            .headers
+            .iter()
+            .find_map(|h| h.strip_prefix("authorization: Bearer "))
+            .unwrap_or_default()
+            .to_owned();
+        if seen.line.ends_with("header") {
+            answer(200, &[&format!("x-echo: {token}")], b"{}")
+        } else {
+            ok(&token)
+        }
+    })
+    .await;
+    let way = to(&vendor);
+    for path in ["/data/body", "/data/header"] {
+        let failure = way.egress.send(get(path)).await.unwrap_err();
+        assert_eq!(failure.code, "egress.leak");
+        assert!(!failure.message.contains(TOKEN));
+    }
+}
+
+#[tokio::test]
+async fn e7_a_base_from_the_token_answer_is_refused_unless_the_manifest_or_the_operator_names_it() {
+    let cases = [
+        ("http://169.254.169.254", Refusal::NotHttps),
+        ("https://169.254.169.254", Refusal::IpLiteral),
+        ("https://127.0.0.1:9443", Refusal::IpLiteral),
+        ("https://[::1]", Refusal::IpLiteral),
+        ("https://2130706433", Refusal::IpLiteral),
+        ("https://0x7f.1", Refusal::IpLiteral),
+        ("https://0177.0.0.1", Refusal::IpLiteral),
+        ("https://127.1", Refusal::IpLiteral),
+        ("https://localhost", Refusal::HostNotDeclared),
+        ("http://acme.vendor.example.com", Refusal::NotHttps),
+        (
+            "https://acme.vendor.example.com:22",
+            Refusal::HostNotDeclared,
+        ),
+        ("https://acme.vendor.example.com.", Refusal::HostNotDeclared),
+        (
+            "https://acme.vendor.example.com.evil.org",
+            Refusal::HostNotDeclared,
+        ),
+        ("https://evil-vendor.example.com", Refusal::HostNotDeclared),
+        (
+            "https://user:pass@acme.vendor.example.com",
+            Refusal::BadBase,
+        ),
+        ("https://acme.vendor.example.com/path", Refusal::BadBase),
+        ("https://acme.vendor.example.com/?q", Refusal::BadBase),
+        (
+            "https://\u{430}cme.vendor.example.org",
+            Refusal::HostNotDeclared,
+        ),
+        ("ftp://acme.vendor.example.com", Refusal::NotHttps),
+    ];
+    for (base, reason) in cases {
+        let way = way(base, AllowTargets::none(), vec![]);
+        let failure = way.egress.send(get("/data/1")).await.unwrap_err();
+        assert_eq!(
+            (failure.code.as_str(), failure.kind),
+            (reason.code(), FailureKind::InvalidInput),
+            "{base}"
+        );
+        assert_eq!(*way.watch.refused.lock().unwrap(), [reason], "{base}");
+    }
+}
+
+#[tokio::test]
+async fn e7_the_operators_word_covers_one_exact_port_and_nothing_beside_it() {
+    let vendor = Vendor::start(|_, _| ok("{}")).await;
+    let other = Vendor::start(|_, _| ok("{}")).await;
+    let allow = named(&[vendor.port]);
+    assert!(
+        way(
+            &format!("http://127.0.0.1:{}", vendor.port),
+            allow.clone(),
+            vec![]
+        )
+        .egress
+        .send(get("/data/1"))
+        .await
+        .is_ok()
+    );
+    let beside = way(&format!("http://127.0.0.1:{}", other.port), allow, vec![]);
+    assert_eq!(
+        beside.egress.send(get("/data/1")).await.unwrap_err().code,
+        Refusal::NotHttps.code()
+    );
+    assert_eq!(other.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn e7_a_renewed_grant_is_judged_like_the_first() {
+    let vendor = Vendor::start(|_, _| answer(401, &[], b"[]")).await;
+    let base = format!("http://127.0.0.1:{}", vendor.port);
+    let way = way_renewed(
+        &base,
+        Some("http://169.254.169.254"),
+        named(&[vendor.port]),
+        vec![],
+    );
+    assert_eq!(
+        way.egress.send(get("/data/1")).await.unwrap_err().code,
+        Refusal::NotHttps.code()
+    );
+    assert_eq!(vendor.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn e8_a_redirect_is_an_answer_and_a_foreign_location_is_not_shown() {
+    let evil = Vendor::start(|_, _| ok("{}")).await;
+    let port = evil.port;
+    let vendor = Vendor::start(move |seen, _| match seen.line.as_str() {
+        "GET /data/away" => answer(
+            302,
+            &[&format!("location: http://127.0.0.1:{port}/steal")],
+            b"",
+        ),
+        _ => answer(307, &["location: /data/next?x=1"], b""),
+    })
+    .await;
+    let allow = named(&[vendor.port, evil.port]);
+    let way = way(&format!("http://127.0.0.1:{}", vendor.port), allow, vec![]);
+    let away = way.egress.send(get("/data/away")).await.unwrap();
+    assert_eq!(away.status, 302);
+    assert!(!away.headers.iter().any(|h| h.name == "location"));
+    let near = way.egress.send(get("/data/near")).await.unwrap();
+    assert!(
+        near.headers
+            .iter()
+            .any(|h| h.name == "location" && h.value == b"/data/next?x=1")
+    );
+    assert_eq!(
+        (vendor.seen().len(), evil.seen().len()),
+        (2, 0),
+        "nothing is followed and the token goes nowhere else"
+    );
+}
+
+/// The environment of a process is set before it starts, so this test starts itself again as its own child.
+#[tokio::test]
+async fn e8_a_proxy_of_the_environment_is_not_used() {
+    const BASE: &str = "SEATWISE_TEST_BASE";
+    if let Ok(base) = std::env::var(BASE) {
+        let port = Url::parse(&base).unwrap().port().unwrap();
+        let way = way(&base, named(&[port]), vec![]);
+        assert_eq!(
+            way.egress.send(get("/data/1")).await.unwrap().body,
+            b"direct"
+        );
+        return;
+    }
+    let proxy = Vendor::start(|_, _| ok("proxied")).await;
+    let vendor = Vendor::start(|_, _| ok("direct")).await;
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args([
+        "--exact",
+        "egress::e8_a_proxy_of_the_environment_is_not_used",
+    ]);
+    child.env(BASE, format!("http://127.0.0.1:{}", vendor.port));
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        child.env(name, format!("http://127.0.0.1:{}", proxy.port));
+    }
+    let status = child
+        .stdout(std::process::Stdio::null())
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success());
+    assert_eq!((vendor.seen().len(), proxy.seen().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn e9_a_token_endpoint_on_loopback_is_refused_unless_the_operator_named_it() {
+    let vendor = Vendor::start(|_, _| ok("{\"access_token\":\"x\"}")).await;
+    let patterns = [HostPattern::parse("login.vendor.example.com").unwrap()];
+    let request = |base: &str| {
+        http::Request::post(format!("{base}/token"))
+            .body(b"grant_type=client_credentials".to_vec())
+            .unwrap()
+    };
+    let loopback = format!("http://127.0.0.1:{}", vendor.port);
+    let strict = GuardedClient::new(AllowTargets::none(), &[]).unwrap();
+    for base in [
+        loopback.as_str(),
+        "https://127.0.0.1:1",
+        "https://localhost:1",
+        "https://other.example.com",
+        "http://login.vendor.example.com",
+        "https://login.vendor.example.com:8443",
+    ] {
+        let failure = strict.send(&patterns, request(base)).await.unwrap_err();
+        assert!(failure.code.starts_with("egress."), "{base}: {failure:?}");
+        assert!(
+            strict
+                .permits(&patterns, &Url::parse(base).unwrap())
+                .is_err()
+        );
+    }
+    assert!(
+        strict
+            .permits(
+                &patterns,
+                &Url::parse("https://login.vendor.example.com/").unwrap()
+            )
+            .is_ok()
+    );
+    assert_eq!(vendor.seen().len(), 0);
+    let named = GuardedClient::new(named(&[vendor.port]), &[]).unwrap();
+    let answer = named.send(&patterns, request(&loopback)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(vendor.seen()[0].body, b"grant_type=client_credentials");
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_renewed_once_and_the_read_replayed_at_the_new_base() {
+    let new = Vendor::start(|seen, _| {
+        if seen.has(&format!("authorization: Bearer {TOKEN}2")) {
+            ok("{\"fresh\":1}")
+        } else {
+            answer(401, &[], b"")
+        }
+    })
+    .await;
+    let old =
+        Vendor::start(|_, _| answer(401, &[], b"[{\"errorCode\":\"INVALID_SESSION\"}]")).await;
+    let base = |vendor: &Vendor| format!("http://127.0.0.1:{}", vendor.port);
+    let way = way_renewed(
+        &base(&old),
+        Some(&base(&new)),
+        named(&[old.port, new.port]),
+        vec![],
+    );
+    let response = way.egress.send(get("/data/1")).await.unwrap();
+    assert_eq!(
+        (response.status, response.body.as_slice()),
+        (200, b"{\"fresh\":1}".as_slice())
+    );
+    assert_eq!(
+        (
+            old.seen().len(),
+            new.seen().len(),
+            way.grants.renewals.load(Ordering::SeqCst)
+        ),
+        (1, 1, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_second_401_is_the_guests_and_a_missing_scope_renews_nothing() {
+    let vendor = Vendor::start(|seen, _| match seen.line.as_str() {
+        "GET /data/scope" => answer(
+            401,
+            &["www-authenticate: Bearer error=\"insufficient_scope\""],
+            b"",
+        ),
+        _ => answer(401, &[], b"no"),
+    })
+    .await;
+    let way = to(&vendor);
+    assert_eq!(way.egress.send(get("/data/1")).await.unwrap().status, 401);
+    assert_eq!(
+        (
+            vendor.seen().len(),
+            way.grants.renewals.load(Ordering::SeqCst)
+        ),
+        (2, 1)
+    );
+    assert_eq!(
+        way.egress.send(get("/data/scope")).await.unwrap().status,
+        401
+    );
+    assert_eq!(
+        (
+            vendor.seen().len(),
+            way.grants.renewals.load(Ordering::SeqCst)
+        ),
+        (3, 1)
+    );
+}
+
+async fn failure_of(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Failure {
+    let vendor = Vendor::start(move |_, _| reply()).await;
+    to(&vendor).egress.send(get("/data/1")).await.unwrap_err()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_cut_body_is_transient_and_never_a_short_answer() {
+    let length = failure_of(|| {
+        Reply::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":".to_vec())
+    })
+    .await;
+    let chunked = failure_of(|| {
+        Reply::Raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n".to_vec())
+    })
+    .await;
+    let packed = failure_of(|| {
+        let whole = gzip(&b"{\"records\":[]}".repeat(100));
+        answer(200, &["content-encoding: gzip"], &whole[..whole.len() - 12])
+    })
+    .await;
+    let closed = failure_of(|| Reply::Raw(Vec::new())).await;
+    for failure in [length, chunked, packed, closed] {
+        assert_eq!(
+            (failure.code.as_str(), failure.kind),
+            ("cut_body", FailureKind::Transient),
+            "{failure:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_packed_answer_arrives_unpacked_without_its_encoding() {
+    let body = b"{\"records\":[1,2,3]}".repeat(1_000);
+    let packed = gzip(&body);
+    let vendor = Vendor::start(move |_, _| answer(200, &["content-encoding: gzip"], &packed)).await;
+    let response = to(&vendor).egress.send(get("/data/1")).await.unwrap();
+    assert_eq!(response.body, body);
+    assert!(
+        !response
+            .headers
+            .iter()
+            .any(|h| h.name == "content-encoding")
+    );
+}
+
+#[tokio::test]
+async fn a_decompression_bomb_ends_at_its_ratio_and_a_large_body_at_the_cap() {
+    let bomb = gzip(&vec![0; 12 * 1024 * 1024]);
+    assert!(bomb.len() < 64 * 1024);
+    let failure = failure_of(move || answer(200, &["content-encoding: gzip"], &bomb)).await;
+    assert_eq!(failure.code, "too_large");
+    assert!(failure.message.contains("times its size"), "{failure:?}");
+    let large = vec![b'x'; limits::RESPONSE_BYTES + 1];
+    let failure = failure_of(move || answer(200, &[], &large)).await;
+    assert_eq!(failure.code, "too_large");
+}
+
+#[tokio::test]
+async fn endless_headers_are_too_large_and_other_encodings_are_refused() {
+    let many: String = (0..5_000).map(|n| format!("x-{n}: y\r\n")).collect();
+    let failure = failure_of(move || {
+        Reply::Raw(format!("HTTP/1.1 200 OK\r\n{many}content-length: 0\r\n\r\n").into_bytes())
+    })
+    .await;
+    assert_eq!(failure.code, "too_large", "{failure:?}");
+    let wide = format!("x-wide: {}\r\n", "y".repeat(limits::RESPONSE_HEADER_BYTES));
+    let failure = failure_of(move || {
+        Reply::Raw(format!("HTTP/1.1 200 OK\r\n{wide}content-length: 0\r\n\r\n").into_bytes())
+    })
+    .await;
+    assert_eq!(failure.code, "too_large", "{failure:?}");
+    let failure = failure_of(|| answer(200, &["content-encoding: br"], b"x")).await;
+    assert_eq!(failure.code, "bad_encoding");
+    let failure = failure_of(|| Reply::Raw(b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec())).await;
+    assert_eq!(
+        (failure.code.as_str(), failure.kind),
+        ("not_http", FailureKind::Malformed)
+    );
+}
+
+/// A port on which nobody listens.
+async fn closed_port() -> u16 {
+    tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+#[tokio::test]
+async fn network_failures_have_their_own_codes() {
+    let port = closed_port().await;
+    let refused = way(&format!("http://127.0.0.1:{port}"), named(&[port]), vec![])
+        .egress
+        .send(get("/data/1"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.code.as_str(), refused.kind),
+        ("connect", FailureKind::Transient)
+    );
+    let mut allow = AllowTargets::none();
+    allow.add("nobody.invalid:443").unwrap();
+    let unknown = way("https://nobody.invalid", allow, vec![])
+        .egress
+        .send(get("/data/1"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (unknown.code.as_str(), unknown.kind),
+        ("dns", FailureKind::Transient)
+    );
+}
+
+#[tokio::test]
+async fn a_step_is_sent_once_with_exactly_its_bytes() {
+    let vendor = Vendor::start(|_, _| answer(204, &[], b"")).await;
+    let way = to(&vendor);
+    let acted = way
+        .egress
+        .act(&patch("/records/7", b"{ \"active\" : false }"))
+        .await;
+    assert!(
+        matches!(&acted, Acted::Answered(answer) if answer.status == 204),
+        "{acted:?}"
+    );
+    let seen = vendor.seen();
+    assert_eq!(
+        (seen.len(), seen[0].line.as_str(), seen[0].body.as_slice()),
+        (1, "PATCH /records/7", b"{ \"active\" : false }".as_slice())
+    );
+    assert!(
+        seen[0].has("content-type: application/json")
+            && seen[0].has(&format!("authorization: Bearer {TOKEN}1"))
+    );
+}
+
+#[tokio::test]
+async fn a_step_is_not_replayed_after_a_401() {
+    let vendor = Vendor::start(|_, _| answer(401, &[], b"[]")).await;
+    let way = to(&vendor);
+    assert!(
+        matches!(way.egress.act(&patch("/records/7", b"{}")).await, Acted::Answered(answer) if answer.status == 401)
+    );
+    assert_eq!(
+        (
+            vendor.seen().len(),
+            way.grants.renewals.load(Ordering::SeqCst)
+        ),
+        (1, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_step_that_no_write_operation_names_is_not_sent() {
+    let vendor = Vendor::start(|_, _| ok("{}")).await;
+    let way = to(&vendor);
+    let delete = Step {
+        method: WriteMethod::Delete,
+        ..patch("/records/7", b"")
+    };
+    let elsewhere = Step {
+        origin: "other".into(),
+        ..patch("/records/7", b"")
+    };
+    let header = Step {
+        content_type: Some("a\r\nx: y".into()),
+        ..patch("/records/7", b"")
+    };
+    for step in [
+        delete,
+        elsewhere,
+        header,
+        patch("/records/7/../8", b""),
+        patch("/composite", b""),
+        patch("/records/7?_HttpMethod=DELETE", b""),
+    ] {
+        assert!(way.egress.permits(&step).is_err());
+        assert!(
+            matches!(way.egress.act(&step).await, Acted::NotSent(failure) if failure.code.starts_with("egress.")),
+            "{step:?}"
+        );
+    }
+    assert!(way.egress.permits(&patch("/records/7", b"{}")).is_ok());
+    assert_eq!(vendor.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn a_step_whose_outcome_is_not_known_says_so_and_is_not_sent_again() {
+    let vendor = Vendor::start(|seen, _| match seen.line.as_str() {
+        "PATCH /records/1" => Reply::Raw(Vec::new()),
+        _ => Reply::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{".to_vec()),
+    })
+    .await;
+    let way = to(&vendor);
+    for path in ["/records/1", "/records/2"] {
+        assert!(
+            matches!(way.egress.act(&patch(path, b"{}")).await, Acted::Unknown(failure) if failure.code == "cut_body"),
+            "{path}"
+        );
+    }
+    assert_eq!(vendor.seen().len(), 2, "each was sent once");
+    let port = closed_port().await;
+    let nobody = self::way(&format!("http://127.0.0.1:{port}"), named(&[port]), vec![]);
+    assert!(
+        matches!(nobody.egress.act(&patch("/records/1", b"{}")).await, Acted::NotSent(failure) if failure.code == "connect")
+    );
+}
+
+#[tokio::test]
+async fn a_vendor_that_never_answers_costs_the_call_not_the_host() {
+    let vendor = Vendor::start(|_, _| Reply::Silence).await;
+    let way = to(&vendor);
+    let (mut call, _) = call(way.egress.clone());
+    call.limits.wall = std::time::Duration::from_millis(300);
+    let outcome = hostile()
+        .check(&call, &context("send", "GET api /data/1"), "c")
+        .await;
+    assert!(
+        matches!(outcome, Err(seatwise_runtime::CallError::Timeout { .. })),
+        "{outcome:?}"
+    );
+}

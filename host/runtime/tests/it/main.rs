@@ -1,0 +1,9 @@
+//! The sandbox against a guest that attacks it, and the egress guard against a server that counts.
+//!
+//! Everything runs on loopback; every server stops with its test.
+
+mod egress;
+mod guest;
+mod sandbox;
+mod tls;
+mod vendor;
