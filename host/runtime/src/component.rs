@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::call::{Call, CallError};
@@ -17,7 +18,7 @@ use crate::contract::types::{Context, Failure};
 use crate::contract::{activity, connection, consumption, subscriptions};
 use crate::engine::{Compiled, Runtime};
 use crate::limits;
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::returned::{Measured, check_context, tidy};
 use crate::sandbox::{self, State, Tripped};
 
@@ -42,7 +43,7 @@ macro_rules! run {
             }
             .await;
             store.data().log().close();
-            outcome.map_err(|error| stopped(&error, store.data()))
+            outcome.map_err(|error| stopped(&error, store.data(), &$self.manifest.connector))
         };
         guarded($call, work).await
     }};
@@ -368,7 +369,7 @@ fn limit(tripped: Tripped) -> CallError {
 }
 
 /// What an error of the engine means: a limit that was hit before it, or else a crash.
-fn stopped(error: &wasmtime::Error, state: &State) -> CallError {
+fn stopped(error: &wasmtime::Error, state: &State, who: &manifest::Connector) -> CallError {
     if let Some(tripped) = state.tripped() {
         return limit(tripped.clone());
     }
@@ -378,32 +379,42 @@ fn stopped(error: &wasmtime::Error, state: &State) -> CallError {
             detail: format!("more than {} bytes of stack", limits::WASM_STACK_BYTES),
         };
     }
+    let crashed = |detail: String| CallError::Trap {
+        detail: format!("{} {}: {detail}", who.id, who.version),
+    };
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return CallError::Trap {
-            detail: format!("it called exit({})", exit.0),
+        return crashed(format!("it called exit({})", exit.0));
+    }
+    if let Some(limit) = engine_limit(error) {
+        return CallError::Limit {
+            limit,
+            detail: cause(error),
         };
     }
+    match state.log().last_words() {
+        Some(words) => crashed(format!("{}; its last words: {words}", cause(error))),
+        None => crashed(cause(error)),
+    }
+}
+
+/// A limit that the engine enforces by itself. It has types for few of these; the texts are pinned by tests.
+pub(crate) fn engine_limit(error: &wasmtime::Error) -> Option<&'static str> {
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        return Some("resources");
+    }
     let text = format!("{error:#}");
-    // The engine has no type for these; the texts are pinned by tests with hostile guests.
-    for (needle, limit) in [
+    let known = [
         ("fuel allocated for hostcalls", "crossing"),
         ("resource limit exceeded", "instances"),
-        ("memory minimum size", "memory"),
-        ("table minimum size", "tables"),
-        ("handle", "handles"),
-    ] {
-        if text.contains(needle) && (limit != "handles" || text.contains("limit")) {
-            return CallError::Limit {
-                limit,
-                detail: cause(error),
-            };
-        }
-    }
-    let detail = match state.log().last_words() {
-        Some(words) => format!("{}; its last words: {words}", cause(error)),
-        None => cause(error),
-    };
-    CallError::Trap { detail }
+        ("exceeds memory limits", "memory"),
+        ("exceeds table limits", "tables"),
+        ("handle limit exceeded", "handles"),
+        ("requested len", "random"),
+    ];
+    known
+        .into_iter()
+        .find(|(needle, _)| text.contains(needle))
+        .map(|(_, limit)| limit)
 }
 
 /// The innermost cause, without the guest's stack.

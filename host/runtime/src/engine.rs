@@ -253,7 +253,7 @@ fn config() -> Config {
         .wasm_memory64(false)
         .wasm_wide_arithmetic(false)
         .wasm_stack_switching(false)
-        .wasm_multi_memory(true);
+        .wasm_multi_memory(false);
     config
 }
 

@@ -267,3 +267,166 @@ impl log::Host for State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Attacks that no guest language can express, as WAT, against the very store and linker of production.
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use wasmtime::component::Component;
+    use wasmtime::{Instance, Module, Store};
+
+    use super::{State, store};
+    use crate::call::{Call, HttpPort, LogLevel, LogSink};
+    use crate::component::engine_limit;
+    use crate::contract::http::{Request, Response};
+    use crate::contract::types::Failure;
+    use crate::engine::{Runtime, RuntimeOptions};
+    use crate::imports;
+    use crate::limits::Limits;
+
+    struct Nothing;
+
+    #[async_trait]
+    impl HttpPort for Nothing {
+        async fn send(&self, _: Request) -> Result<Response, Failure> {
+            std::future::pending().await
+        }
+    }
+
+    impl LogSink for Nothing {
+        fn emit(&self, _: LogLevel, _: &str, _: &[(String, String)]) {}
+    }
+
+    fn new_store(limits: Limits) -> (Runtime, Store<State>) {
+        let runtime = Runtime::new(RuntimeOptions::default()).unwrap();
+        let call = Call {
+            http: Arc::new(Nothing),
+            log: Arc::new(Nothing),
+            now_ms: 0,
+            limits,
+        };
+        let store = store(&runtime, &call);
+        (runtime, store)
+    }
+
+    async fn instance(store: &mut Store<State>, wat: &str) -> wasmtime::Result<Instance> {
+        let module = Module::new(store.engine(), wat::parse_str(wat).unwrap())?;
+        Instance::new_async(store, &module, &[]).await
+    }
+
+    /// Runs the export `go` of a component.
+    async fn go(store: &mut Store<State>, wat: &str) -> wasmtime::Result<()> {
+        let engine = store.engine().clone();
+        let component = Component::new(&engine, wat::parse_str(wat).unwrap())?;
+        let linker = imports::linker(&engine)?;
+        let instance = linker.instantiate_async(&mut *store, &component).await?;
+        let go = instance.get_typed_func::<(), ()>(&mut *store, "go")?;
+        go.call_async(store, ()).await
+    }
+
+    #[tokio::test]
+    async fn memories_are_summed_over_all_instances() {
+        let (_runtime, mut store) = new_store(Limits::default());
+        let forty_mib = "(module (memory 640))";
+        instance(&mut store, forty_mib).await.unwrap();
+        assert!(instance(&mut store, forty_mib).await.is_err());
+        assert_eq!(store.data().tripped().unwrap().limit, "memory");
+    }
+
+    #[tokio::test]
+    async fn d2_tables_are_summed_and_growth_ends_at_the_limit() {
+        let (_runtime, mut store) = new_store(Limits::default());
+        let wat = r#"(module
+            (table $a 1 funcref) (table $b 1 funcref)
+            (func (export "a") (param i32) (result i32) (table.grow $a (ref.null func) (local.get 0)))
+            (func (export "b") (param i32) (result i32) (table.grow $b (ref.null func) (local.get 0))))"#;
+        let tables = instance(&mut store, wat).await.unwrap();
+        let mut grown = Vec::new();
+        for name in ["a", "b"] {
+            let grow = tables.get_typed_func::<i32, i32>(&mut store, name).unwrap();
+            grown.push(grow.call_async(&mut store, 60_000).await.unwrap());
+        }
+        assert_eq!(grown, [1, -1]);
+        assert_eq!(store.data().tripped().unwrap().limit, "tables");
+    }
+
+    #[tokio::test]
+    async fn too_many_instances_end_at_the_limit() {
+        let (_runtime, mut store) = new_store(Limits::default());
+        for _ in 0..crate::limits::INSTANCES {
+            instance(&mut store, "(module)").await.unwrap();
+        }
+        let error = instance(&mut store, "(module)").await.unwrap_err();
+        assert_eq!(engine_limit(&error), Some("instances"));
+    }
+
+    #[tokio::test]
+    async fn d1_a_start_function_that_loops_ends_too() {
+        let (_runtime, mut store) = new_store(Limits {
+            cpu: Duration::from_millis(100),
+            ..Limits::default()
+        });
+        assert!(
+            instance(&mut store, "(module (func $s (loop (br 0))) (start $s))")
+                .await
+                .is_err()
+        );
+        assert_eq!(store.data().tripped().unwrap().limit, "cpu");
+    }
+
+    #[tokio::test]
+    async fn randomness_is_given_in_small_pieces_only() {
+        let wat = r#"(component
+            (import "wasi:random/random@0.2.6" (instance $r
+                (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+            (core module $m (memory (export "memory") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+            (core instance $mi (instantiate $m))
+            (core func $get (canon lower (func $r "get-random-bytes")
+                (memory (core memory $mi "memory")) (realloc (core func $mi "realloc"))))
+            (core module $n (import "h" "get" (func $get (param i64 i32)))
+                (func (export "go") (call $get (i64.const 1048576) (i32.const 0))))
+            (core instance $ni (instantiate $n (with "h" (instance (export "get" (func $get))))))
+            (func (export "go") (canon lift (core func $ni "go"))))"#;
+        let (_runtime, mut store) = new_store(Limits::default());
+        let error = go(&mut store, wat).await.unwrap_err();
+        assert_eq!(engine_limit(&error), Some("random"), "{error:#}");
+    }
+
+    #[tokio::test]
+    async fn resources_of_the_host_end_at_their_limit() {
+        let wat = r#"(component
+            (import "wasi:io/poll@0.2.6" (instance $poll (export "pollable" (type (sub resource)))))
+            (alias export $poll "pollable" (type $pollable))
+            (import "wasi:clocks/monotonic-clock@0.2.6" (instance $clock
+                (alias outer 1 $pollable (type $p0))
+                (export "pollable" (type $p (eq $p0)))
+                (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))
+            (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+            (core module $n (import "h" "subscribe" (func $subscribe (param i64) (result i32)))
+                (func (export "go") (loop (drop (call $subscribe (i64.const 1))) (br 0))))
+            (core instance $ni (instantiate $n (with "h" (instance (export "subscribe" (func $subscribe))))))
+            (func (export "go") (canon lift (core func $ni "go"))))"#;
+        let (_runtime, mut store) = new_store(Limits::default());
+        let error = go(&mut store, wat).await.unwrap_err();
+        assert_eq!(engine_limit(&error), Some("resources"), "{error:#}");
+    }
+
+    #[tokio::test]
+    async fn handles_of_the_guest_end_at_their_limit() {
+        let wat = r#"(component
+            (type $r (resource (rep i32)))
+            (core func $new (canon resource.new $r))
+            (core module $n (import "h" "new" (func $new (param i32) (result i32)))
+                (func (export "go") (loop (drop (call $new (i32.const 1))) (br 0))))
+            (core instance $ni (instantiate $n (with "h" (instance (export "new" (func $new))))))
+            (func (export "go") (canon lift (core func $ni "go"))))"#;
+        let (_runtime, mut store) = new_store(Limits::default());
+        let error = go(&mut store, wat).await.unwrap_err();
+        assert_eq!(engine_limit(&error), Some("handles"), "{error:#}");
+    }
+}

@@ -23,7 +23,7 @@ pub(crate) async fn read_body(
     cap: usize,
 ) -> Result<Vec<u8>, Failure> {
     let mut sink = match coding(&response) {
-        Coding::Plain => Sink::Plain(Capped::new(cap)),
+        Coding::Plain => Sink::Plain(Capped::with_room(cap, response.content_length())),
         Coding::Gzip => Sink::Gzip(MultiGzDecoder::new(Capped::new(cap))),
         Coding::Unknown => {
             return Err(failures::failure(
@@ -187,6 +187,14 @@ impl Capped {
             received: u64::MAX,
             tripped: None,
         }
+    }
+
+    /// Room for what the vendor announced, if it is believable.
+    fn with_room(cap: usize, announced: Option<u64>) -> Self {
+        let room = announced.and_then(|bytes| usize::try_from(bytes).ok());
+        let mut capped = Self::new(cap);
+        capped.bytes.reserve(room.unwrap_or_default().min(cap));
+        capped
     }
 }
 

@@ -161,3 +161,45 @@ pub(crate) fn decide(
     }
     Ok(target(false))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::AllowTargets;
+
+    #[test]
+    fn a_target_is_one_exact_host_and_port() {
+        let mut allow = AllowTargets::none();
+        for text in ["127.0.0.1:9443", "[::1]:80", "LocalHost:8080"] {
+            allow.add(text).unwrap();
+        }
+        assert!(
+            allow.contains("127.0.0.1", 9443)
+                && allow.contains("[::1]", 80)
+                && allow.contains("localhost", 8080)
+        );
+        assert!(!allow.contains("127.0.0.1", 9444) && !allow.contains("127.0.0.2", 9443));
+        assert_eq!(
+            allow.to_string(),
+            "127.0.0.1:9443, [::1]:80, localhost:8080"
+        );
+    }
+
+    #[test]
+    fn what_names_no_single_port_is_refused() {
+        let mut allow = AllowTargets::none();
+        for text in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.0.0.1:0",
+            "127.0.0.1:99999",
+            ":80",
+            "*.example.com:443",
+            "http://a:80",
+            "a b:80",
+        ] {
+            assert!(allow.add(text).is_err(), "{text}");
+        }
+        assert!(allow.is_empty());
+    }
+}

@@ -7,6 +7,8 @@
 //! between sections is checked, unknown keys are refused. Nothing here touches the network or a clock.
 
 mod patterns;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::collections::BTreeMap;
