@@ -7,4 +7,5 @@ pub mod audit;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
+pub mod reclamation;
 pub mod store;
