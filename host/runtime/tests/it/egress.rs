@@ -1,17 +1,15 @@
 //! The egress guard on the network: what leaves, what does not, and what comes back.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use http::HeaderMap;
 use seatwise_runtime::contract::http::{Header, Method, Request};
-use seatwise_runtime::contract::reclaim::{Step, WriteMethod};
 use seatwise_runtime::contract::types::{Failure, FailureKind};
 use seatwise_runtime::{
-    Acted, AllowTargets, Egress, EgressObserver, EgressOptions, Grant, GrantPort, GuardedClient,
+    AllowTargets, Egress, EgressObserver, EgressOptions, Grant, GrantPort, GuardedClient,
     HostPattern, HttpPort, Refusal, limits,
 };
 use url::Url;
@@ -113,7 +111,7 @@ fn way_renewed(
 }
 
 /// A way to the server, which the operator named.
-fn to(vendor: &Vendor) -> Way {
+pub fn to(vendor: &Vendor) -> Way {
     way(
         &format!("http://127.0.0.1:{}", vendor.port),
         named(&[vendor.port]),
@@ -121,7 +119,7 @@ fn to(vendor: &Vendor) -> Way {
     )
 }
 
-fn named(ports: &[u16]) -> AllowTargets {
+pub fn named(ports: &[u16]) -> AllowTargets {
     ports
         .iter()
         .map(|port| ("127.0.0.1".to_owned(), *port))
@@ -135,17 +133,6 @@ pub fn get(path: &str) -> Request {
         path_with_query: path.into(),
         headers: vec![],
         body: None,
-    }
-}
-
-fn patch(path: &str, body: &[u8]) -> Step {
-    Step {
-        method: WriteMethod::Patch,
-        origin: "api".into(),
-        path: path.into(),
-        content_type: Some("application/json".into()),
-        body: Some(body.to_vec()),
-        says: "change".into(),
     }
 }
 
@@ -582,94 +569,8 @@ async fn a_second_401_is_the_guests_and_a_missing_scope_renews_nothing() {
     );
 }
 
-async fn failure_of(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Failure {
-    let vendor = Vendor::start(move |_, _| reply()).await;
-    to(&vendor).egress.send(get("/data/1")).await.unwrap_err()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-#[tokio::test]
-async fn a_cut_body_is_transient_and_never_a_short_answer() {
-    let length = failure_of(|| {
-        Reply::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":".to_vec())
-    })
-    .await;
-    let chunked = failure_of(|| {
-        Reply::Raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n".to_vec())
-    })
-    .await;
-    let packed = failure_of(|| {
-        let whole = gzip(&b"{\"records\":[]}".repeat(100));
-        answer(200, &["content-encoding: gzip"], &whole[..whole.len() - 12])
-    })
-    .await;
-    let closed = failure_of(|| Reply::Raw(Vec::new())).await;
-    for failure in [length, chunked, packed, closed] {
-        assert_eq!(
-            (failure.code.as_str(), failure.kind),
-            ("cut_body", FailureKind::Transient),
-            "{failure:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_packed_answer_arrives_unpacked_without_its_encoding() {
-    let body = b"{\"records\":[1,2,3]}".repeat(1_000);
-    let packed = gzip(&body);
-    let vendor = Vendor::start(move |_, _| answer(200, &["content-encoding: gzip"], &packed)).await;
-    let response = to(&vendor).egress.send(get("/data/1")).await.unwrap();
-    assert_eq!(response.body, body);
-    assert!(
-        !response
-            .headers
-            .iter()
-            .any(|h| h.name == "content-encoding")
-    );
-}
-
-#[tokio::test]
-async fn a_decompression_bomb_ends_at_its_ratio_and_a_large_body_at_the_cap() {
-    let bomb = gzip(&vec![0; 12 * 1024 * 1024]);
-    assert!(bomb.len() < 64 * 1024);
-    let failure = failure_of(move || answer(200, &["content-encoding: gzip"], &bomb)).await;
-    assert_eq!(failure.code, "too_large");
-    assert!(failure.message.contains("times its size"), "{failure:?}");
-    let large = vec![b'x'; limits::RESPONSE_BYTES + 1];
-    let failure = failure_of(move || answer(200, &[], &large)).await;
-    assert_eq!(failure.code, "too_large");
-}
-
-#[tokio::test]
-async fn endless_headers_are_too_large_and_other_encodings_are_refused() {
-    let many: String = (0..5_000).map(|n| format!("x-{n}: y\r\n")).collect();
-    let failure = failure_of(move || {
-        Reply::Raw(format!("HTTP/1.1 200 OK\r\n{many}content-length: 0\r\n\r\n").into_bytes())
-    })
-    .await;
-    assert_eq!(failure.code, "too_large", "{failure:?}");
-    let wide = format!("x-wide: {}\r\n", "y".repeat(limits::RESPONSE_HEADER_BYTES));
-    let failure = failure_of(move || {
-        Reply::Raw(format!("HTTP/1.1 200 OK\r\n{wide}content-length: 0\r\n\r\n").into_bytes())
-    })
-    .await;
-    assert_eq!(failure.code, "too_large", "{failure:?}");
-    let failure = failure_of(|| answer(200, &["content-encoding: br"], b"x")).await;
-    assert_eq!(failure.code, "bad_encoding");
-    let failure = failure_of(|| Reply::Raw(b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec())).await;
-    assert_eq!(
-        (failure.code.as_str(), failure.kind),
-        ("not_http", FailureKind::Malformed)
-    );
-}
-
 /// A port on which nobody listens.
-async fn closed_port() -> u16 {
+pub async fn closed_port() -> u16 {
     tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()
@@ -700,101 +601,6 @@ async fn network_failures_have_their_own_codes() {
     assert_eq!(
         (unknown.code.as_str(), unknown.kind),
         ("dns", FailureKind::Transient)
-    );
-}
-
-#[tokio::test]
-async fn a_step_is_sent_once_with_exactly_its_bytes() {
-    let vendor = Vendor::start(|_, _| answer(204, &[], b"")).await;
-    let way = to(&vendor);
-    let acted = way
-        .egress
-        .act(&patch("/records/7", b"{ \"active\" : false }"))
-        .await;
-    assert!(
-        matches!(&acted, Acted::Answered(answer) if answer.status == 204),
-        "{acted:?}"
-    );
-    let seen = vendor.seen();
-    assert_eq!(
-        (seen.len(), seen[0].line.as_str(), seen[0].body.as_slice()),
-        (1, "PATCH /records/7", b"{ \"active\" : false }".as_slice())
-    );
-    assert!(
-        seen[0].has("content-type: application/json")
-            && seen[0].has(&format!("authorization: Bearer {TOKEN}1"))
-    );
-}
-
-#[tokio::test]
-async fn a_step_is_not_replayed_after_a_401() {
-    let vendor = Vendor::start(|_, _| answer(401, &[], b"[]")).await;
-    let way = to(&vendor);
-    assert!(
-        matches!(way.egress.act(&patch("/records/7", b"{}")).await, Acted::Answered(answer) if answer.status == 401)
-    );
-    assert_eq!(
-        (
-            vendor.seen().len(),
-            way.grants.renewals.load(Ordering::SeqCst)
-        ),
-        (1, 0)
-    );
-}
-
-#[tokio::test]
-async fn a_step_that_no_write_operation_names_is_not_sent() {
-    let vendor = Vendor::start(|_, _| ok("{}")).await;
-    let way = to(&vendor);
-    let delete = Step {
-        method: WriteMethod::Delete,
-        ..patch("/records/7", b"")
-    };
-    let elsewhere = Step {
-        origin: "other".into(),
-        ..patch("/records/7", b"")
-    };
-    let header = Step {
-        content_type: Some("a\r\nx: y".into()),
-        ..patch("/records/7", b"")
-    };
-    for step in [
-        delete,
-        elsewhere,
-        header,
-        patch("/records/7/../8", b""),
-        patch("/composite", b""),
-        patch("/records/7?_HttpMethod=DELETE", b""),
-    ] {
-        assert!(way.egress.permits(&step).is_err());
-        assert!(
-            matches!(way.egress.act(&step).await, Acted::NotSent(failure) if failure.code.starts_with("egress.")),
-            "{step:?}"
-        );
-    }
-    assert!(way.egress.permits(&patch("/records/7", b"{}")).is_ok());
-    assert_eq!(vendor.seen().len(), 0);
-}
-
-#[tokio::test]
-async fn a_step_whose_outcome_is_not_known_says_so_and_is_not_sent_again() {
-    let vendor = Vendor::start(|seen, _| match seen.line.as_str() {
-        "PATCH /records/1" => Reply::Raw(Vec::new()),
-        _ => Reply::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{".to_vec()),
-    })
-    .await;
-    let way = to(&vendor);
-    for path in ["/records/1", "/records/2"] {
-        assert!(
-            matches!(way.egress.act(&patch(path, b"{}")).await, Acted::Unknown(failure) if failure.code == "cut_body"),
-            "{path}"
-        );
-    }
-    assert_eq!(vendor.seen().len(), 2, "each was sent once");
-    let port = closed_port().await;
-    let nobody = self::way(&format!("http://127.0.0.1:{port}"), named(&[port]), vec![]);
-    assert!(
-        matches!(nobody.egress.act(&patch("/records/1", b"{}")).await, Acted::NotSent(failure) if failure.code == "connect")
     );
 }
 

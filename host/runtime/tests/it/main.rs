@@ -2,6 +2,8 @@
 //!
 //! Everything runs on loopback; every server stops with its test.
 
+mod acts;
+mod answers;
 mod egress;
 mod guest;
 mod sandbox;
