@@ -9,3 +9,4 @@ pub mod jobs;
 pub mod kernel;
 pub mod reclamation;
 pub mod store;
+pub mod sync;

@@ -1,0 +1,317 @@
+//! What people and other domains do with runs.
+
+use serde_json::json;
+
+use super::model::{RunKind, RunState, RunView, Stage};
+use super::store;
+use crate::app::host::Host;
+use crate::audit::Entry;
+use crate::identity::roles::{Actor, Denied, Permission};
+use crate::jobs::{JobKind, NewJob};
+use crate::kernel::clock::MINUTE_MS;
+use crate::kernel::{IntoProblem, Problem, ProfileId, RunId};
+use crate::store::numbers::{self, Series};
+use crate::store::{StoreError, Tx};
+
+/// An incremental run looks back a little further than the last one began, for rows that were being written then.
+const OVERLAP_MS: i64 = 15 * MINUTE_MS;
+
+/// Why a run could not be started, changed or shown.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// No right to.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// No such run.
+    #[error("there is no run {0}")]
+    NoRun(String),
+    /// No such profile.
+    #[error("there is no integration profile {0}")]
+    NoProfile(String),
+    /// A draft, paused or archived profile downloads nothing.
+    #[error("the integration profile is {0}, not published")]
+    NotPublished(String),
+    /// The run is in another state.
+    #[error("the run is {}, so this cannot be done", .0.as_str())]
+    WrongState(RunState),
+    /// Accepting needs a reason.
+    #[error("a reason is missing")]
+    NoReason,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IntoProblem for SyncError {
+    fn problem(&self) -> Problem {
+        let text = self.to_string();
+        match self {
+            Self::Denied(denied) => denied.problem(),
+            Self::Store(store) => store.problem(),
+            Self::NoRun(_) => Problem::new(
+                "sync.no_run",
+                404,
+                text,
+                "List the runs and use one of their numbers",
+            ),
+            Self::NoProfile(_) => Problem::new(
+                "profile.not_found",
+                404,
+                text,
+                "List the profiles and use one of their numbers",
+            ),
+            Self::NotPublished(_) => Problem::new(
+                "sync.not_published",
+                409,
+                text,
+                "Publish or resume the profile first",
+            ),
+            Self::WrongState(_) => Problem::new(
+                "sync.wrong_state",
+                409,
+                text,
+                "Load the run again and look at its state",
+            ),
+            Self::NoReason => Problem::new(
+                "sync.no_reason",
+                422,
+                text,
+                "Say why the fall is real; the reason is kept with the run",
+            )
+            .at("reason"),
+        }
+    }
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct StartRun<'a> {
+    /// Of this profile.
+    pub profile: &'a ProfileId,
+    /// Everything, or what changed.
+    pub kind: RunKind,
+    /// `publish`, `schedule`, `collect_now`, …
+    pub trigger: &'a str,
+}
+
+/// Starts a run in the caller's transaction, which has checked the right to. A profile has one run at a time: while one is
+/// at work, that one is answered.
+///
+/// # Errors
+/// [`SyncError::NoProfile`], [`SyncError::NotPublished`].
+pub async fn start_run(
+    host: &Host,
+    tx: &mut Tx,
+    actor: &Actor,
+    start: StartRun<'_>,
+) -> Result<RunId, SyncError> {
+    let owner = store::lock_owner(tx, start.profile)
+        .await?
+        .ok_or_else(|| SyncError::NoProfile(start.profile.to_string()))?;
+    if owner.state != "published" {
+        return Err(SyncError::NotPublished(owner.state));
+    }
+    if let Some(open) = store::find_open_run(tx, start.profile).await? {
+        return Ok(open);
+    }
+    let now_ms = host.now_ms();
+    let run = RunId::mint(now_ms, &*host.chance);
+    let since = if start.kind == RunKind::Incremental {
+        store::last_complete(tx, start.profile, &owner.settings_digest)
+            .await?
+            .map(|(_, began)| began - OVERLAP_MS)
+    } else {
+        None
+    };
+    // Without a complete run to build on, only a full one says anything.
+    let kind = if since.is_some() {
+        RunKind::Incremental
+    } else {
+        RunKind::Full
+    };
+    let key = format!("sync:{run}");
+    host.enqueue(
+        tx,
+        &NewJob {
+            kind: JobKind::Sync,
+            organization: owner.organization.clone(),
+            key: key.clone(),
+            subject: run.to_string(),
+            due_at: now_ms,
+            payload: json!({ "since": since, "profile": start.profile.as_str() }),
+        },
+    )
+    .await?;
+    let number = numbers::next(tx, Series::Run).await?;
+    let new = store::NewRun {
+        id: &run,
+        number: &number,
+        profile: start.profile,
+        organization: owner.organization.as_ref(),
+        kind,
+        since,
+        trigger: start.trigger,
+        created_by: actor.id.as_str(),
+        now_ms,
+    };
+    store::insert_run(tx, &new, &key).await?;
+    let entry = Entry {
+        event: "run.started",
+        subject_kind: "run",
+        subject_id: run.as_str(),
+        detail: json!({ "profile": start.profile.as_str(), "trigger": start.trigger, "kind": kind.as_str(), "number": number }),
+    };
+    host.audit(tx, actor, entry).await?;
+    Ok(run)
+}
+
+/// One run, by id or number; also what a live page asks for again and again.
+///
+/// # Errors
+/// [`SyncError::NoRun`], [`SyncError::Denied`].
+pub async fn get_run(host: &Host, actor: &Actor, key: &str) -> Result<RunView, SyncError> {
+    actor.may(Permission::Read)?;
+    let mut tx = host.store.read().await?;
+    store::find_run(&mut tx, key)
+        .await?
+        .ok_or_else(|| SyncError::NoRun(key.to_owned()))
+}
+
+/// Runs of one profile or of all, newest first, at most `limit` (1 to 200); `before` is the last one of the page before.
+///
+/// # Errors
+/// [`SyncError::Denied`], [`SyncError::NoRun`] when `before` names none.
+pub async fn list_runs(
+    host: &Host,
+    actor: &Actor,
+    profile: Option<&ProfileId>,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<RunView>, SyncError> {
+    actor.may(Permission::Read)?;
+    let mut tx = host.store.read().await?;
+    let before = match before {
+        None => None,
+        Some(key) => {
+            let run = store::find_run(&mut tx, key)
+                .await?
+                .ok_or_else(|| SyncError::NoRun(key.to_owned()))?;
+            Some((run.created_at, run.id.to_string()))
+        }
+    };
+    Ok(store::list_runs(&mut tx, profile, before, limit.clamp(1, 200)).await?)
+}
+
+/// Accepts a held run: it is merged as it is. The reason stays with the run and in the audit trail.
+///
+/// # Errors
+/// [`SyncError::NoReason`], [`SyncError::WrongState`], [`SyncError::NoRun`], [`SyncError::Denied`].
+pub async fn accept_run(
+    host: &Host,
+    actor: &Actor,
+    key: &str,
+    reason: &str,
+) -> Result<RunView, SyncError> {
+    actor.may(Permission::AcceptRuns)?;
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(SyncError::NoReason);
+    }
+    let by = actor.id.to_string();
+    put_back(
+        host,
+        actor,
+        key,
+        RunState::Held,
+        Some((&by, reason)),
+        "run.accepted",
+    )
+    .await
+}
+
+/// Continues a failed run at the page where it stopped.
+///
+/// # Errors
+/// [`SyncError::WrongState`] also when its pages are gone because a newer run has ended; [`SyncError::NoRun`],
+/// [`SyncError::Denied`].
+pub async fn resume_run(host: &Host, actor: &Actor, key: &str) -> Result<RunView, SyncError> {
+    actor.may(Permission::ManageProfiles)?;
+    put_back(host, actor, key, RunState::Failed, None, "run.resumed").await
+}
+
+async fn put_back(
+    host: &Host,
+    actor: &Actor,
+    key: &str,
+    from: RunState,
+    accepted: Option<(&str, &str)>,
+    event: &str,
+) -> Result<RunView, SyncError> {
+    let mut tx = host.store.begin().await?;
+    let run = store::find_run(&mut tx, key)
+        .await?
+        .ok_or_else(|| SyncError::NoRun(key.to_owned()))?;
+    let owner = store::lock_owner(&mut tx, &run.profile_id)
+        .await?
+        .ok_or_else(|| SyncError::NoProfile(run.profile_id.to_string()))?;
+    if owner.state != "published" {
+        return Err(SyncError::NotPublished(owner.state));
+    }
+    // A run at work, or a newer one that has replaced what was staged, stands in the way.
+    let in_the_way = store::find_open_run(&mut tx, &run.profile_id)
+        .await?
+        .is_some()
+        || (run.stage != Stage::Queued
+            && store::is_process_absent(&mut tx, &run.id, "subscriptions").await?);
+    if in_the_way || !store::reopen(&mut tx, &run.id, from, accepted).await? {
+        return Err(SyncError::WrongState(run.state));
+    }
+    let since = store::get_since(&mut tx, &run.id).await?;
+    host.wake(
+        &mut tx,
+        &NewJob {
+            kind: JobKind::Sync,
+            organization: run.organization_id.clone(),
+            key: format!("sync:{}", run.id),
+            subject: run.id.to_string(),
+            due_at: host.now_ms(),
+            payload: json!({ "since": since, "profile": run.profile_id.as_str() }),
+        },
+    )
+    .await?;
+    let entry = Entry {
+        event,
+        subject_kind: "run",
+        subject_id: run.id.as_str(),
+        detail: json!({ "reason": accepted.map(|(_, why)| why), "problem": run.problem }),
+    };
+    host.audit(&mut tx, actor, entry).await?;
+    tx.commit().await?;
+    get_run(host, actor, run.id.as_str()).await
+}
+
+/// Stops a run that is at work, paused or held. What it had read is dropped with the next run; nothing of it is seen.
+///
+/// # Errors
+/// [`SyncError::WrongState`] for one that is over; [`SyncError::NoRun`], [`SyncError::Denied`].
+pub async fn cancel_run(host: &Host, actor: &Actor, key: &str) -> Result<RunView, SyncError> {
+    actor.may(Permission::ManageProfiles)?;
+    let mut tx = host.store.begin().await?;
+    let run = store::find_run(&mut tx, key)
+        .await?
+        .ok_or_else(|| SyncError::NoRun(key.to_owned()))?;
+    let now = host.now_ms();
+    if !store::stop(&mut tx, &run.id, RunState::Cancelled, None, Some(now)).await? {
+        return Err(SyncError::WrongState(run.state));
+    }
+    crate::jobs::cancel(&mut tx, now, &format!("sync:{}", run.id)).await?;
+    let entry = Entry {
+        event: "run.cancelled",
+        subject_kind: "run",
+        subject_id: run.id.as_str(),
+        detail: json!({ "was": run.state.as_str() }),
+    };
+    host.audit(&mut tx, actor, entry).await?;
+    tx.commit().await?;
+    get_run(host, actor, run.id.as_str()).await
+}

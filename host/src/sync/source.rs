@@ -1,0 +1,82 @@
+//! Where a run reads from: an organization through its connector, or a script in a test.
+
+use async_trait::async_trait;
+use seatwise_runtime::contract::types::{FailureKind, Usage};
+use seatwise_runtime::contract::{connection, consumption, subscriptions};
+
+use crate::kernel::Problem;
+
+/// What a failed call means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// May pass; try again, not before this many milliseconds where the vendor said so.
+    Passing(Option<u64>),
+    /// The vendor's budget is spent: wait for its window, never repeat at once.
+    Quota,
+    /// The vendor has no such thing, or not for this user; an optional part goes on without.
+    Absent,
+    /// Will not pass by itself.
+    Final,
+}
+
+impl Class {
+    /// By the kind that the connector named.
+    #[must_use]
+    pub fn of(kind: FailureKind, retry_after_ms: Option<u64>) -> Self {
+        match kind {
+            FailureKind::Transient | FailureKind::RateLimited | FailureKind::Malformed => {
+                Self::Passing(retry_after_ms)
+            }
+            FailureKind::Quota => Self::Quota,
+            FailureKind::Permission | FailureKind::Unsupported => Self::Absent,
+            FailureKind::Auth
+            | FailureKind::NotFound
+            | FailureKind::InvalidInput
+            | FailureKind::Conflict
+            | FailureKind::Refused
+            | FailureKind::Internal => Self::Final,
+        }
+    }
+}
+
+/// A call that failed.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// What it means for the run.
+    pub class: Class,
+    /// True when the vendor said "too fast": fewer chains at once from now on.
+    pub is_too_fast: bool,
+    /// For a person.
+    pub problem: Problem,
+}
+
+/// Whether the vendor's budget allows the next page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Go on.
+    Go,
+    /// Pause; look again later.
+    Pause {
+        /// Calls used in the vendor's window.
+        used: u64,
+        /// Calls allowed.
+        limit: u64,
+    },
+}
+
+/// The reading side of one organization.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Digest of the component that reads, kept with the run.
+    fn digest(&self) -> String;
+    /// Which org this is; also renews what the connector remembers of it.
+    async fn identify(&self) -> Result<connection::Organization, Trouble>;
+    /// The chains of a download.
+    async fn begin(&self, since: Option<i64>) -> Result<subscriptions::Outline, Trouble>;
+    /// One page of a chain.
+    async fn page(&self, cursor: &[u8]) -> Result<subscriptions::Page, Trouble>;
+    /// One page of what the vendor counts; `None` for the first.
+    async fn pools(&self, resume: Option<&[u8]>) -> Result<consumption::Page, Trouble>;
+    /// Stores the budget that a page named, and decides whether to go on.
+    async fn gate(&self, usage: Option<Usage>) -> Result<Gate, Trouble>;
+}

@@ -1,0 +1,622 @@
+//! SQL of runs: the row, its chains, what it is compared with.
+
+pub(super) mod merge;
+pub(super) mod staging;
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use super::guard::Before;
+use super::model::{RunKind, RunProblem, RunState, RunView, Stage};
+use crate::kernel::{OrgId, ProfileId, RunId};
+use crate::store::{StoreError, Tx};
+
+/// What a run needs to know of its profile.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub organization: Option<OrgId>,
+    pub state: String,
+    /// Digest of settings and scope: a run after an edit has nothing to compare with.
+    pub settings_digest: String,
+}
+
+/// A chain as it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    pub number: i64,
+    pub cursor_sealed: Option<Vec<u8>>,
+}
+
+const VIEW: &str = "select r.*, p.name as profile_name, p.number as profile_number \
+     from runs r join profiles p on p.id = r.profile_id";
+
+fn view(row: &AnyRow) -> Result<RunView, StoreError> {
+    let json = |column: &str| -> Result<String, StoreError> { Ok(row.try_get(column)?) };
+    let unknown = |what: &str, word: &str| {
+        StoreError::Migrate(format!(
+            "{what} `{word}` of a run is not known to this version"
+        ))
+    };
+    let kind: String = row.try_get("kind")?;
+    let state: String = row.try_get("state")?;
+    let stage: String = row.try_get("stage")?;
+    let problem = row
+        .try_get::<Option<String>, _>("error_code")?
+        .map(|code| -> Result<RunProblem, StoreError> {
+            Ok(RunProblem {
+                code,
+                message: row
+                    .try_get::<Option<String>, _>("error_message")?
+                    .unwrap_or_default(),
+                fix: row
+                    .try_get::<Option<String>, _>("error_fix")?
+                    .unwrap_or_default(),
+            })
+        })
+        .transpose()?;
+    Ok(RunView {
+        id: json("id")?.into(),
+        number: json("number")?,
+        profile_id: json("profile_id")?.into(),
+        profile_name: json("profile_name")?,
+        profile_number: json("profile_number")?,
+        organization_id: row
+            .try_get::<Option<String>, _>("organization_id")?
+            .map(Into::into),
+        kind: RunKind::parse(&kind).ok_or_else(|| unknown("kind", &kind))?,
+        trigger: json("trigger")?,
+        state: RunState::parse(&state).ok_or_else(|| unknown("state", &state))?,
+        stage: Stage::parse(&stage).ok_or_else(|| unknown("stage", &stage))?,
+        started_at: row.try_get("started_at")?,
+        ended_at: row.try_get("ended_at")?,
+        expected_accounts: row.try_get("expected_accounts")?,
+        pages: row.try_get("pages")?,
+        accounts: row.try_get("accounts")?,
+        assignments: row.try_get("assignments")?,
+        pools: row.try_get("pools")?,
+        out_of_scope: row.try_get("out_of_scope")?,
+        retries: row.try_get("retries")?,
+        changes: serde_json::from_str(&json("changes")?).unwrap_or_default(),
+        problem,
+        accepted_by: row.try_get("accepted_by")?,
+        accepted_reason: row.try_get("accepted_reason")?,
+        notes: serde_json::from_str(&json("notes")?).unwrap_or_default(),
+        created_at: row.try_get("created_at")?,
+    })
+}
+
+/// By id or by number.
+pub(super) async fn find_run(tx: &mut Tx, key: &str) -> Result<Option<RunView>, StoreError> {
+    let sql = format!("{VIEW} where r.id = $1 or r.number = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(key)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.as_ref().map(view).transpose()
+}
+
+/// Newest first, before a run's `created_at` and id where given.
+pub(super) async fn list_runs(
+    tx: &mut Tx,
+    profile: Option<&ProfileId>,
+    before: Option<(i64, String)>,
+    limit: i64,
+) -> Result<Vec<RunView>, StoreError> {
+    let (at, id) = before.unwrap_or((i64::MAX, "~".to_owned()));
+    let sql = format!(
+        "{VIEW} where ($1 = '' or r.profile_id = $1) and (r.created_at < $2 or (r.created_at = $2 and r.id < $3)) \
+         order by r.created_at desc, r.id desc limit $4"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(profile.map_or("", ProfileId::as_str))
+        .bind(at)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter().map(view).collect()
+}
+
+/// The profile of a run, locked against another start on the same profile.
+pub(super) async fn lock_owner(
+    tx: &mut Tx,
+    profile: &ProfileId,
+) -> Result<Option<Owner>, StoreError> {
+    let sql = tx.dialect().pick(
+        "select organization_id, state, settings, scope from profiles where id = $1",
+        "select organization_id, state, settings, scope from profiles where id = $1 for update",
+    );
+    let row = sqlx::query(sql)
+        .bind(profile.as_str())
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| -> Result<Owner, StoreError> {
+        let settings: String = row.try_get("settings")?;
+        let scope: String = row.try_get("scope")?;
+        Ok(Owner {
+            organization: row
+                .try_get::<Option<String>, _>("organization_id")?
+                .map(Into::into),
+            state: row.try_get("state")?,
+            settings_digest: crate::kernel::digest::sha256_hex(
+                serde_json::json!([settings, scope]).to_string(),
+            ),
+        })
+    })
+    .transpose()
+}
+
+/// A run of the profile that has not come to rest.
+pub(super) async fn find_open_run(
+    tx: &mut Tx,
+    profile: &ProfileId,
+) -> Result<Option<RunId>, StoreError> {
+    let row = sqlx::query(
+        "select id from runs where profile_id = $1 and state in ('queued', 'running', 'paused_quota') order by created_at limit 1",
+    )
+    .bind(profile.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row
+        .map(|row| row.try_get::<String, _>("id"))
+        .transpose()?
+        .map(Into::into))
+}
+
+pub(super) struct NewRun<'a> {
+    pub id: &'a RunId,
+    pub number: &'a str,
+    pub profile: &'a ProfileId,
+    pub organization: Option<&'a OrgId>,
+    pub kind: RunKind,
+    pub since: Option<i64>,
+    pub trigger: &'a str,
+    pub created_by: &'a str,
+    pub now_ms: i64,
+}
+
+/// The run's row; its job must exist already.
+pub(super) async fn insert_run(
+    tx: &mut Tx,
+    run: &NewRun<'_>,
+    job_key: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into runs (id, number, profile_id, organization_id, job_id, kind, since, trigger, state, created_by, created_at) \
+         select $1, $2, $3, $4, id, $5, $6, $7, 'queued', $8, $9 from jobs where unique_key = $10",
+    )
+    .bind(run.id.as_str())
+    .bind(run.number)
+    .bind(run.profile.as_str())
+    .bind(run.organization.map(|o| o.as_str().to_owned()))
+    .bind(run.kind.as_str())
+    .bind(run.since)
+    .bind(run.trigger)
+    .bind(run.created_by)
+    .bind(run.now_ms)
+    .bind(job_key)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Moves a run that is still at work into another state and stage. False: somebody stopped it.
+pub(super) async fn advance(
+    tx: &mut Tx,
+    run: &RunId,
+    state: RunState,
+    stage: Stage,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update runs set state = $2, stage = $3 where id = $1 and state in ('queued', 'running', 'paused_quota')",
+    )
+    .bind(run.as_str())
+    .bind(state.as_str())
+    .bind(stage.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What `identify` and `begin` told, once per run.
+pub(super) async fn begin_run(
+    tx: &mut Tx,
+    run: &RunId,
+    organization: &OrgId,
+    expected: Option<i64>,
+    digest: &str,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update runs set organization_id = $2, expected_accounts = $3, connector_digest = $4, \
+           started_at = coalesce(started_at, $5) where id = $1",
+    )
+    .bind(run.as_str())
+    .bind(organization.as_str())
+    .bind(expected)
+    .bind(digest)
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Name and other facts of the org as the vendor tells them; `None` when the vendor names another org than before.
+pub(super) async fn put_organization(
+    tx: &mut Tx,
+    organization: &OrgId,
+    told: &seatwise_runtime::contract::connection::Organization,
+    environment: &str,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update organizations set name = $3, environment = $4, edition = $5, time_zone = $6, accounts_expected = $7, \
+           memo = $8, updated_at = $9 where id = $1 and vendor_org_id = $2",
+    )
+    .bind(organization.as_str())
+    .bind(&told.id)
+    .bind(&told.name)
+    .bind(environment)
+    .bind(told.edition.clone())
+    .bind(told.time_zone.clone())
+    .bind(told.accounts.and_then(|n| i64::try_from(n).ok()))
+    .bind(told.memo.clone())
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn insert_chain(
+    tx: &mut Tx,
+    run: &RunId,
+    process: &str,
+    number: i64,
+    cursor: Option<Vec<u8>>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into run_chains (run_id, process, chain_no, cursor_sealed) values ($1, $2, $3, $4) \
+         on conflict (run_id, process, chain_no) do nothing",
+    )
+    .bind(run.as_str())
+    .bind(process)
+    .bind(number)
+    .bind(cursor)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Chains that have not ended.
+pub(super) async fn open_chains(
+    tx: &mut Tx,
+    run: &RunId,
+    process: &str,
+) -> Result<Vec<Chain>, StoreError> {
+    let rows = sqlx::query(
+        "select chain_no, cursor_sealed from run_chains where run_id = $1 and process = $2 and is_ended = 0 order by chain_no",
+    )
+    .bind(run.as_str())
+    .bind(process)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Chain {
+                number: row.try_get("chain_no")?,
+                cursor_sealed: row.try_get("cursor_sealed")?,
+            })
+        })
+        .collect()
+}
+
+/// Whether a process of the run read to its end (no chain is left open, and it had one).
+pub(super) async fn is_process_whole(
+    tx: &mut Tx,
+    run: &RunId,
+    process: &str,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "select count(*) as chains, cast(coalesce(sum(is_ended), 0) as bigint) as ended \
+         from run_chains where run_id = $1 and process = $2",
+    )
+    .bind(run.as_str())
+    .bind(process)
+    .fetch_one(tx.conn())
+    .await?;
+    let (chains, ended): (i64, i64) = (row.try_get("chains")?, row.try_get("ended")?);
+    Ok(chains > 0 && chains == ended)
+}
+
+/// Where a chain goes on; `None`: it has ended. Returns its pages so far.
+pub(super) async fn move_chain(
+    tx: &mut Tx,
+    run: &RunId,
+    process: &str,
+    number: i64,
+    next: Option<Vec<u8>>,
+    digest: Option<&str>,
+) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "update run_chains set cursor_sealed = $4, is_ended = $5, last_cursor_digest = $6, pages = pages + 1 \
+         where run_id = $1 and process = $2 and chain_no = $3 and is_ended = 0 returning pages",
+    )
+    .bind(run.as_str())
+    .bind(process)
+    .bind(number)
+    .bind(next.clone())
+    .bind(i64::from(next.is_none()))
+    .bind(digest)
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(StoreError::Conflict)?;
+    Ok(row.try_get("pages")?)
+}
+
+/// What a page added.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Added {
+    pub accounts: i64,
+    pub assignments: i64,
+    pub facts: i64,
+    pub pools: i64,
+    pub out_of_scope: i64,
+    pub retries: i64,
+}
+
+/// Adds a page to the run's counts. False: somebody stopped the run, so the page must not be kept.
+pub(super) async fn add_page(tx: &mut Tx, run: &RunId, added: Added) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update runs set pages = pages + 1, accounts = accounts + $2, assignments = assignments + $3, facts = facts + $4, \
+           pools = pools + $5, out_of_scope = out_of_scope + $6, retries = retries + $7 \
+         where id = $1 and state = 'running'",
+    )
+    .bind(run.as_str())
+    .bind(added.accounts)
+    .bind(added.assignments)
+    .bind(added.facts)
+    .bind(added.pools)
+    .bind(added.out_of_scope)
+    .bind(added.retries)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Adds a sentence for a person, once.
+pub(super) async fn add_note(tx: &mut Tx, run: &RunId, note: &str) -> Result<(), StoreError> {
+    let row = sqlx::query("select notes from runs where id = $1")
+        .bind(run.as_str())
+        .fetch_one(tx.conn())
+        .await?;
+    let mut notes: Vec<String> =
+        serde_json::from_str(&row.try_get::<String, _>("notes")?).unwrap_or_default();
+    if !notes.iter().any(|had| had == note) {
+        notes.push(note.to_owned());
+        sqlx::query("update runs set notes = $2 where id = $1")
+            .bind(run.as_str())
+            .bind(serde_json::json!(notes).to_string())
+            .execute(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Ends or holds a run that is still at work. False: it was not.
+pub(super) async fn stop(
+    tx: &mut Tx,
+    run: &RunId,
+    state: RunState,
+    problem: Option<&RunProblem>,
+    ended_at: Option<i64>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update runs set state = $2, error_code = $3, error_message = $4, error_fix = $5, ended_at = $6 \
+         where id = $1 and state in ('queued', 'running', 'paused_quota', 'held')",
+    )
+    .bind(run.as_str())
+    .bind(state.as_str())
+    .bind(problem.map(|p| p.code.clone()))
+    .bind(problem.map(|p| p.message.clone()))
+    .bind(problem.map(|p| p.fix.clone()))
+    .bind(ended_at)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The state alone: asked twice a second while pages come in.
+pub(super) async fn get_state(tx: &mut Tx, run: &RunId) -> Result<Option<RunState>, StoreError> {
+    let row = sqlx::query("select state from runs where id = $1")
+        .bind(run.as_str())
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row
+        .map(|row| row.try_get::<String, _>("state"))
+        .transpose()?
+        .and_then(|word| RunState::parse(&word)))
+}
+
+/// Puts a held or failed run back to work.
+pub(super) async fn reopen(
+    tx: &mut Tx,
+    run: &RunId,
+    from: RunState,
+    accepted: Option<(&str, &str)>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update runs set state = 'running', error_code = null, error_message = null, error_fix = null, ended_at = null, \
+           accepted_by = coalesce($3, accepted_by), accepted_reason = coalesce($4, accepted_reason) \
+         where id = $1 and state = $2",
+    )
+    .bind(run.as_str())
+    .bind(from.as_str())
+    .bind(accepted.map(|(who, _)| who.to_owned()))
+    .bind(accepted.map(|(_, why)| why.to_owned()))
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Records when the wait for the vendor's budget began, or that it is over. Returns since when it has waited.
+pub(super) async fn note_pause(
+    tx: &mut Tx,
+    organization: &OrgId,
+    since: Option<i64>,
+) -> Result<Option<i64>, StoreError> {
+    let row = sqlx::query(
+        "update organizations set quota_paused_since = case when $2 is null then null else coalesce(quota_paused_since, $2) end \
+         where id = $1 returning quota_paused_since",
+    )
+    .bind(organization.as_str())
+    .bind(since)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(match row {
+        Some(row) => row.try_get("quota_paused_since")?,
+        None => None,
+    })
+}
+
+/// What the run before brought, unless settings or scope were edited since; and when it began.
+pub(super) async fn last_complete(
+    tx: &mut Tx,
+    profile: &ProfileId,
+    settings_digest: &str,
+) -> Result<Option<(Before, i64)>, StoreError> {
+    let row = sqlx::query(
+        "select changes, started_at from runs where profile_id = $1 and state = 'complete' and kind = 'full' \
+         order by ended_at desc limit 1",
+    )
+    .bind(profile.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let changes: serde_json::Value =
+        serde_json::from_str(&row.try_get::<String, _>("changes")?).unwrap_or_default();
+    let basis = &changes["basis"];
+    if basis["settings"].as_str() != Some(settings_digest) {
+        return Ok(None);
+    }
+    let before = Before {
+        accounts: basis["accounts"].as_i64().unwrap_or(0),
+        subscriptions: basis["subscriptions"].as_i64().unwrap_or(0),
+    };
+    Ok(Some((
+        before,
+        row.try_get::<Option<i64>, _>("started_at")?.unwrap_or(0),
+    )))
+}
+
+/// Seats that our own actions took from the org since a moment. Read-only look at another domain's table: their absence
+/// from a download is our own doing.
+pub(super) async fn count_taken_back(
+    tx: &mut Tx,
+    organization: &OrgId,
+    since: i64,
+) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "select count(*) as n from actions where organization_id = $1 and kind = 'reclaim' and state in ('done', 'undone') and ended_at >= $2",
+    )
+    .bind(organization.as_str())
+    .bind(since)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(row.try_get("n")?)
+}
+
+/// When the org's last merge happened, in its own time: the next one is later by at least a millisecond.
+pub(super) async fn last_merge_at(tx: &mut Tx, organization: &OrgId) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "select coalesce(max(ended_at), 0) as at from runs where organization_id = $1 and state = 'complete'",
+    )
+    .bind(organization.as_str())
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(row.try_get("at")?)
+}
+
+/// The run is merged.
+pub(super) async fn complete(
+    tx: &mut Tx,
+    run: &RunId,
+    at: i64,
+    changes: &serde_json::Value,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update runs set state = 'complete', stage = 'done', ended_at = $2, changes = $3, \
+           error_code = null, error_message = null, error_fix = null where id = $1 and state = 'running'",
+    )
+    .bind(run.as_str())
+    .bind(at)
+    .bind(changes.to_string())
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Held and failed runs of the profile that this newer one overtakes.
+pub(super) async fn overtake(
+    tx: &mut Tx,
+    profile: &ProfileId,
+    run: &RunId,
+    now_ms: i64,
+) -> Result<Vec<RunId>, StoreError> {
+    sqlx::query(
+        "update runs set state = 'cancelled', ended_at = $3, error_code = 'sync.overtaken', \
+           error_message = 'a newer run of the profile came to an end', error_fix = 'Look at the newer run' \
+         where profile_id = $1 and id <> $2 and state = 'held'",
+    )
+    .bind(profile.as_str())
+    .bind(run.as_str())
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    let rows = sqlx::query(
+        "select distinct r.id from runs r join run_chains c on c.run_id = r.id \
+         where r.profile_id = $1 and r.id <> $2 and r.state in ('failed', 'cancelled')",
+    )
+    .bind(profile.as_str())
+    .bind(run.as_str())
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter()
+        .map(|row| Ok(row.try_get::<String, _>("id")?.into()))
+        .collect()
+}
+
+/// Calls that had to be repeated outside pages.
+pub(super) async fn add_retries(tx: &mut Tx, run: &RunId, retries: i64) -> Result<(), StoreError> {
+    if retries > 0 {
+        sqlx::query("update runs set retries = retries + $2 where id = $1")
+            .bind(run.as_str())
+            .bind(retries)
+            .execute(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
+/// True when the run has no chain of the process, because its staging was dropped.
+pub(super) async fn is_process_absent(
+    tx: &mut Tx,
+    run: &RunId,
+    process: &str,
+) -> Result<bool, StoreError> {
+    let row =
+        sqlx::query("select count(*) as n from run_chains where run_id = $1 and process = $2")
+            .bind(run.as_str())
+            .bind(process)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(row.try_get::<i64, _>("n")? == 0)
+}
+
+/// From when an incremental run reads.
+pub(super) async fn get_since(tx: &mut Tx, run: &RunId) -> Result<Option<i64>, StoreError> {
+    let row = sqlx::query("select since from runs where id = $1")
+        .bind(run.as_str())
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(row.try_get("since")?)
+}
