@@ -1,0 +1,16 @@
+//! `/api/v1`: the same services as the pages, their views verbatim as JSON, failures as problem+json.
+//!
+//! Only personal tokens open it. Lists are paged by key: an answer's `next` is the `after` of the following request.
+pub mod body;
+pub mod error;
+pub mod openapi;
+
+pub use error::Error;
+
+use crate::web::routes::Route;
+
+/// The addresses of the API.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    vec![openapi::route()]
+}

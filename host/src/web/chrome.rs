@@ -1,0 +1,223 @@
+//! What stands around every page: who is signed in, where one is, what the operator has opened.
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Serialize;
+
+use super::gate::Visitor;
+use super::{Error, assets, templates, words};
+use crate::app::host::Host;
+use crate::identity::roles::Permission;
+use crate::kernel::Problem;
+
+/// The frame's own context, `page` in every template.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chrome {
+    /// In the browser's title and, as a rule, the first heading.
+    pub title: String,
+    /// The signed-in person; none outside.
+    pub person: Option<Me>,
+    /// The token each form of this page carries; empty outside.
+    pub csrf: String,
+    /// Private targets the operator allowed, `host:port`.
+    pub targets: Vec<String>,
+    /// What was just done, from a closed list.
+    pub done: Option<&'static str>,
+    /// What went wrong with what was just tried.
+    pub problem: Option<Problem>,
+    /// The host's clock, for "3 h ago".
+    pub now_ms: i64,
+    /// The menu, with the present place marked.
+    pub menu: Vec<Group>,
+    /// Stylesheet address.
+    pub style: String,
+    /// Script address.
+    pub script: String,
+    /// Icon address.
+    pub icon: String,
+}
+
+/// The signed-in person in the page's head.
+#[derive(Clone, Debug, Serialize)]
+pub struct Me {
+    /// Their name.
+    pub name: String,
+    /// Their roles in words.
+    pub roles: Vec<String>,
+    /// What they may do, so that a page offers no button it would refuse.
+    pub may: May,
+}
+
+/// One question per permission that decides about buttons.
+#[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "one independent permission each; a set of them is what a template asks")]
+pub struct May {
+    manage_profiles: bool,
+    accept_runs: bool,
+    manage_sam: bool,
+    edit_rules: bool,
+    approve: bool,
+    work_candidates: bool,
+    stop_reclaim: bool,
+    read_audit: bool,
+}
+
+/// A headed part of the menu.
+#[derive(Clone, Debug, Serialize)]
+pub struct Group {
+    name: &'static str,
+    items: Vec<Item>,
+}
+
+/// One menu entry.
+#[derive(Clone, Debug, Serialize)]
+pub struct Item {
+    name: &'static str,
+    href: &'static str,
+    is_here: bool,
+}
+
+const MENU: &[(&str, &[(&str, &str)])] = &[
+    ("", &[("Overview", "/"), ("Position", "/position")]),
+    ("Collect", &[("Profiles", "/profiles"), ("Runs", "/runs"), ("Subscriptions", "/subscriptions"), ("Software models", "/models"), ("People", "/people"), ("Entitlements", "/entitlements")]),
+    ("Reclaim", &[("Rules", "/rules"), ("Batches", "/batches"), ("Candidates", "/candidates"), ("Actions", "/actions"), ("Notices", "/notices")]),
+    ("Account", &[("Tokens", "/tokens"), ("Audit", "/audit")]),
+];
+
+/// What was done, said after the redirect. Closed, so that an address cannot put words on our pages.
+const DONE: &[(&str, &str)] = &[
+    ("checked", "The checks have run."),
+    ("published", "The profile is published and its first run is queued."),
+    ("collecting", "A run is queued."),
+    ("paused", "The profile is paused. Nothing is downloaded and nobody is acted on until it is resumed."),
+    ("resumed", "The profile is resumed."),
+    ("write-mode", "The write mode is changed."),
+    ("scheduled", "The schedule is changed."),
+    ("created", "The profile is created as a draft. Run its checks, then publish it."),
+    ("accepted", "The download is accepted; its differences are applied."),
+    ("assigned", "The identifier is recognised, for every org that uses it."),
+    ("rule-approved", "Your approval of this rule version is recorded."),
+    ("rule-refused", "This rule version is refused. It stays as it is until someone edits it."),
+    ("rule-edited", "A new version is proposed. It decides nothing before it is approved."),
+    ("rule-off", "The rule is off. Its open candidates are closed."),
+    ("batch-made", "The batch is put together. Nothing happens before it is approved."),
+    ("batch-approved", "Your approval of this batch is recorded."),
+    ("answered", "The answer is recorded."),
+    ("released", "The candidate goes on from where it was held."),
+    ("closed", "The candidate is closed."),
+    ("undo", "The undo is queued."),
+    ("reconciled", "The position is reconciled again."),
+    ("imported", "The people are imported and matched."),
+    ("entitlement", "The entitlement is added."),
+    ("retired", "The entitlement is retired."),
+    ("exempted", "The exemption is in force."),
+    ("revoked", "The token is revoked."),
+    ("stopped", "Everything is stopped. Nothing is sent to any vendor until someone lets it go on."),
+    ("started", "Reclaims may go on, under all other conditions."),
+];
+
+impl Chrome {
+    /// The frame of a page that anybody may see.
+    #[must_use]
+    pub fn outside(host: &Host) -> Self {
+        Self {
+            title: "Seatwise".to_owned(),
+            person: None,
+            csrf: String::new(),
+            targets: targets(host),
+            done: None,
+            problem: None,
+            now_ms: host.now_ms(),
+            menu: Vec::new(),
+            style: assets::url("app.css"),
+            script: assets::url("app.js"),
+            icon: assets::url("icon.svg"),
+        }
+    }
+
+    /// The frame of a signed-in person's page.
+    #[must_use]
+    pub fn of(host: &Host, visitor: &Visitor) -> Self {
+        let may = |permission| visitor.actor.may(permission).is_ok();
+        let person = Me {
+            name: visitor.actor.name.clone(),
+            roles: visitor.actor.roles.iter().map(|role| words::spoken(role.as_str())).collect(),
+            may: May {
+                manage_profiles: may(Permission::ManageProfiles),
+                accept_runs: may(Permission::AcceptRuns),
+                manage_sam: may(Permission::ManageSam),
+                edit_rules: may(Permission::EditRules),
+                approve: may(Permission::Approve),
+                work_candidates: may(Permission::WorkCandidates),
+                stop_reclaim: may(Permission::StopReclaim),
+                read_audit: may(Permission::ReadAudit),
+            },
+        };
+        Self { person: Some(person), csrf: visitor.csrf.clone(), menu: menu(&visitor.path), ..Self::outside(host) }
+    }
+
+    /// The same under this title.
+    #[must_use]
+    pub fn titled(mut self, title: &str) -> Self {
+        self.title = title.to_owned();
+        self
+    }
+
+    /// The same, saying what was just done.
+    #[must_use]
+    pub fn done(mut self, key: Option<&str>) -> Self {
+        self.done = key.and_then(|key| DONE.iter().find(|(known, _)| *known == key)).map(|(_, said)| *said);
+        self
+    }
+
+    /// The same, saying what went wrong.
+    #[must_use]
+    pub fn troubled(mut self, problem: Option<Problem>) -> Self {
+        if let Some(problem) = problem {
+            self.title = format!("Error: {}", self.title);
+            self.problem = Some(problem);
+        }
+        self
+    }
+}
+
+fn targets(host: &Host) -> Vec<String> {
+    let _ = host;
+    Vec::new()
+}
+
+fn menu(path: &str) -> Vec<Group> {
+    MENU.iter()
+        .map(|(name, items)| Group {
+            name,
+            items: items
+                .iter()
+                .map(|&(name, href)| Item { name, href, is_here: path == href || (href != "/" && path.starts_with(&format!("{href}/"))) })
+                .collect(),
+        })
+        .collect()
+}
+
+/// A page's whole context: the frame under `page`, the rest beside it.
+#[derive(Serialize)]
+struct Framed<'a, T> {
+    page: &'a Chrome,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+/// Renders a page; its status is its problem's, else 200.
+///
+/// # Errors
+/// A fault in the template.
+pub fn page(template: &str, frame: &Chrome, body: &impl Serialize) -> Result<Response, Error> {
+    let html = templates::render(template, &Framed { page: frame, body })?;
+    let status = frame.problem.as_ref().and_then(|problem| StatusCode::from_u16(problem.status).ok()).unwrap_or(StatusCode::OK);
+    Ok((status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())
+}
+
+/// After a successful POST: back to a page, which says what was done.
+#[must_use]
+pub fn done(path: &str, key: &str) -> Response {
+    debug_assert!(DONE.iter().any(|(known, _)| *known == key), "unknown notice {key}");
+    Redirect::to(&format!("{path}?done={key}")).into_response()
+}

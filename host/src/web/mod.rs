@@ -1,0 +1,18 @@
+//! The pages: server-rendered, working without JavaScript, under one gate.
+//!
+//! Invariants: only `/healthz`, `/assets`, and sign-in answer without a session; every POST is same-origin and carries its
+//! session's token; a handler calls one service function and renders, nothing else. Must not know tables or the vendor.
+pub mod assets;
+pub mod chrome;
+pub mod error;
+pub mod gate;
+pub mod routes;
+pub mod session;
+pub mod templates;
+pub mod words;
+
+mod health;
+mod signin;
+
+pub use error::Error;
+pub use routes::router;
