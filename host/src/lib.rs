@@ -2,6 +2,7 @@
 //!
 //! Directions: `kernel` <- pure files <- `store.rs`, `service.rs` <- `pages.rs`, `api.rs`, `jobs.rs`, `cli` <- `app`.
 
+pub mod api;
 pub mod app;
 pub mod audit;
 pub mod identity;
@@ -10,3 +11,4 @@ pub mod kernel;
 pub mod reclamation;
 pub mod store;
 pub mod sync;
+pub mod web;

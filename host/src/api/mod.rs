@@ -1,6 +1,7 @@
 //! `/api/v1`: the same services as the pages, their views verbatim as JSON, failures as problem+json.
 //!
 //! Only personal tokens open it. Lists are paged by key: an answer's `next` is the `after` of the following request.
+mod account;
 pub mod body;
 pub mod error;
 pub mod openapi;
@@ -12,5 +13,7 @@ use crate::web::routes::Route;
 /// The addresses of the API.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    vec![openapi::route()]
+    let mut all = vec![openapi::route()];
+    all.extend(account::routes());
+    all
 }

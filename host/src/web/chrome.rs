@@ -9,6 +9,12 @@ use crate::app::host::Host;
 use crate::identity::roles::Permission;
 use crate::kernel::Problem;
 
+/// The `done` of a page's address, as [`done`] puts it there.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Done {
+    done: Option<String>,
+}
+
 /// The frame's own context, `page` in every template.
 #[derive(Clone, Debug, Serialize)]
 pub struct Chrome {
@@ -164,8 +170,8 @@ impl Chrome {
 
     /// The same, saying what was just done.
     #[must_use]
-    pub fn done(mut self, key: Option<&str>) -> Self {
-        self.done = key.and_then(|key| DONE.iter().find(|(known, _)| *known == key)).map(|(_, said)| *said);
+    pub fn done(mut self, done: &Done) -> Self {
+        self.done = done.done.as_deref().and_then(|key| DONE.iter().find(|(known, _)| *known == key)).map(|(_, said)| *said);
         self
     }
 

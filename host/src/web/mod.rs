@@ -11,8 +11,10 @@ pub mod session;
 pub mod templates;
 pub mod words;
 
+mod audit;
 mod health;
 mod signin;
+mod tokens;
 
 pub use error::Error;
 pub use routes::router;

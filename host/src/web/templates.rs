@@ -37,8 +37,10 @@ macro_rules! templates {
 templates![
     "layout",
     "outside",
+    "pages/audit",
     "pages/error",
     "pages/sign_in",
+    "pages/tokens",
     "partials/brand",
     "partials/csrf",
     "partials/empty",

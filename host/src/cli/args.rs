@@ -1,0 +1,667 @@
+//! The words of the command line. Data only; what they do is beside.
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds SaaS seats that nobody uses and takes them back safely.
+#[derive(Debug, Parser)]
+#[command(
+    name = "seatwise",
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  seatwise demo                          the main job on two local practice orgs, then the web UI\n  seatwise rule preview RUL0001001       who a rule would name, and why\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 conflict or stale."
+)]
+pub struct Cli {
+    /// How to reach a host.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How commands reach a host.
+#[derive(Clone, Debug, Args)]
+pub struct Connection {
+    /// Address of the host
+    #[arg(long, global = true, env = "SEATWISE_SERVER", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub server: String,
+    /// Personal token; better by environment or file than here, where other users of this machine may read it
+    #[arg(long, global = true, env = "SEATWISE_TOKEN", hide_env_values = true, value_name = "TOKEN", hide = true)]
+    pub token: Option<String>,
+    /// File that holds a personal token; `serve` and `demo` name the ones they write
+    #[arg(long, global = true, env = "SEATWISE_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Print the API's JSON instead of a table
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// All nouns.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the pages, the API and the work behind them
+    Serve(ServeArgs),
+    /// Do the main job on two local practice orgs, then serve the web UI
+    Demo(DemoArgs),
+    /// Run a local practice org of a connector's vendor
+    #[command(after_help = "Example:\n  seatwise practice-org salesforce --port 9443 --users 5000 --seed 7")]
+    PracticeOrg(PracticeOrgArgs),
+    /// Integration profiles: connect vendor orgs
+    #[command(subcommand)]
+    Profile(ProfileVerb),
+    /// Runs: downloads of a profile
+    #[command(subcommand)]
+    Run(RunVerb),
+    /// Subscriptions: who holds which seat
+    #[command(subcommand)]
+    Subscription(SubscriptionVerb),
+    /// Software models, made from recognised products
+    #[command(subcommand)]
+    Model(ModelVerb),
+    /// Subscription identifiers and the queue of unrecognised ones
+    #[command(subcommand)]
+    Identifier(IdentifierVerb),
+    /// Entitlements: rights owned and what they cost
+    #[command(subcommand)]
+    Entitlement(EntitlementVerb),
+    /// People of the directory
+    #[command(subcommand)]
+    People(PeopleVerb),
+    /// Rights owned against rights used, from the last reconciliation
+    Position(PositionArgs),
+    /// Reconcile now
+    Reconcile,
+    /// The audit trail
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// Reclamation rules
+    #[command(subcommand)]
+    Rule(RuleVerb),
+    /// Removal candidates
+    #[command(subcommand)]
+    Candidate(CandidateVerb),
+    /// Batches of candidates put up for approval
+    #[command(subcommand)]
+    Batch(BatchVerb),
+    /// Actions at vendors, with their literal requests and receipts
+    #[command(subcommand)]
+    Action(ActionVerb),
+    /// Exemptions: who is never named by a rule
+    #[command(subcommand)]
+    Exemption(ExemptionVerb),
+    /// The switch that stops every reclaim
+    #[command(subcommand)]
+    Reclaim(ReclaimVerb),
+    /// Personal tokens; they are made on the page Tokens, by a signed-in person only
+    #[command(subcommand)]
+    Token(TokenVerb),
+}
+
+/// `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Folder of the embedded database, the keys and the outbox
+    #[arg(long, env = "SEATWISE_DATA", default_value = "seatwise-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Database; without it, an SQLite file in the data folder
+    #[arg(long, env = "SEATWISE_DATABASE", hide_env_values = true, value_name = "URL")]
+    pub database: Option<String>,
+    /// Where to listen
+    #[arg(long, env = "SEATWISE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// A private or loopback target that connectors may reach, exactly as written; shown on every page
+    #[arg(long, value_name = "HOST:PORT")]
+    pub allow_target: Vec<String>,
+}
+
+/// `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Run headless to the end, print the position before and after, and compare with the vendor's own records
+    #[arg(long)]
+    pub once: bool,
+    /// How many people the practice orgs hold besides those of the worked example
+    #[arg(long, default_value_t = 3_000, value_name = "N")]
+    pub users: u64,
+    /// The same seed makes the same people
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+    /// Keep the demo's data here; without it, in a temporary folder that goes away
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+}
+
+/// `practice-org`.
+#[derive(Clone, Debug, Args)]
+pub struct PracticeOrgArgs {
+    /// Connector whose vendor to play
+    #[arg(value_name = "CONNECTOR")]
+    pub connector: String,
+    /// Port for plain http; https listens on the next one. 0 takes free ones
+    #[arg(long, default_value_t = 0, value_name = "P")]
+    pub port: u16,
+    /// How many people the org holds
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub users: u64,
+    /// The same seed makes the same people
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+    /// Faults to play, as the practice org's own page explains
+    #[arg(long, value_name = "SPEC")]
+    pub faults: Option<String>,
+}
+
+/// Verbs of profiles.
+#[derive(Debug, Subcommand)]
+pub enum ProfileVerb {
+    /// Make a draft profile, with its alias and credential
+    #[command(
+        after_help = "Example:\n  seatwise profile create --connector CONNECTOR --name \"CRM Europe\" --login-url https://acme.my.vendor.example \\\n    --grant client-credentials --client-id 3MVG9... --client-secret-file secret.txt"
+    )]
+    Create(ProfileCreate),
+    /// List profiles
+    List,
+    /// Show one profile: state, attention, checks, token, next run
+    Show {
+        /// Such as PRF0001001
+        number: String,
+    },
+    /// Run the named checks, each with its fix
+    Check {
+        /// Such as PRF0001001
+        number: String,
+    },
+    /// Publish: refuses while a mandatory check fails, then starts the first run
+    Publish {
+        /// Such as PRF0001001
+        number: String,
+        /// Follow the first run to its end
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Collect now
+    Run {
+        /// Such as PRF0001001
+        number: String,
+        /// Follow the run to its end
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Pause: nothing is downloaded, nobody is acted on
+    Pause {
+        /// Such as PRF0001001
+        number: String,
+    },
+    /// Resume a paused profile
+    Resume {
+        /// Such as PRF0001001
+        number: String,
+    },
+    /// Set what may be written to the vendor; going live is refused while the reclaim check fails
+    WriteMode {
+        /// Such as PRF0001001
+        number: String,
+        /// The mode
+        mode: WriteMode,
+    },
+    /// Set when it collects by itself
+    #[command(after_help = "Example:\n  seatwise profile schedule PRF0001001 --cron \"0 3 * * *\" --zone Europe/Berlin")]
+    Schedule {
+        /// Such as PRF0001001
+        number: String,
+        /// Five cron fields
+        #[arg(long, value_name = "CRON")]
+        cron: String,
+        /// IANA time zone
+        #[arg(long, value_name = "ZONE")]
+        zone: String,
+    },
+}
+
+/// What may be written to the vendor.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum WriteMode {
+    /// No candidate acts
+    Off,
+    /// Everything but the sending
+    DryRun,
+    /// Approved seats are taken back
+    Live,
+}
+
+impl WriteMode {
+    /// The API's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::DryRun => "dry_run",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// `profile create`.
+#[derive(Debug, Args)]
+pub struct ProfileCreate {
+    /// Connector, such as the ids that `profile list` shows
+    #[arg(long, value_name = "ID")]
+    pub connector: String,
+    /// Name of the profile
+    #[arg(long)]
+    pub name: String,
+    /// Parent alias, for a further org of the same vendor
+    #[arg(long, value_name = "ALIAS")]
+    pub parent: Option<String>,
+    /// The org's login address
+    #[arg(long, value_name = "URL")]
+    pub login_url: String,
+    /// OAuth grant: client-credentials or refresh-token
+    #[arg(long, value_name = "GRANT")]
+    pub grant: String,
+    /// Client id of the registered app
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    /// File that holds the client secret; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub client_secret_file: PathBuf,
+    /// File that holds the refresh token, for that grant
+    #[arg(long, value_name = "FILE")]
+    pub refresh_token_file: Option<PathBuf>,
+    /// A setting of the connector; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub setting: Vec<String>,
+}
+
+/// Verbs of runs.
+#[derive(Debug, Subcommand)]
+pub enum RunVerb {
+    /// List runs, newest first
+    List {
+        /// Only those of this profile
+        #[arg(long, value_name = "NUMBER")]
+        profile: Option<String>,
+    },
+    /// Show one run: stage, counts, why it stopped
+    Show {
+        /// Such as RUN0000042
+        number: String,
+        /// Follow it to its end
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Accept a held download, so that its differences are applied
+    Accept {
+        /// Such as RUN0000042
+        number: String,
+        /// Why it is right
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Verbs of subscriptions.
+#[derive(Debug, Subcommand)]
+pub enum SubscriptionVerb {
+    /// List subscriptions with their inactive days and why or why not
+    List(SubscriptionList),
+}
+
+/// `subscription list`.
+#[derive(Debug, Args)]
+pub struct SubscriptionList {
+    /// Part of a name, address or identifier
+    #[arg(long)]
+    pub search: Option<String>,
+    /// One of the filters the page Subscriptions names
+    #[arg(long)]
+    pub filter: Option<String>,
+    /// Continue after this key, as a list's end names it
+    #[arg(long, value_name = "KEY")]
+    pub after: Option<String>,
+    /// How many at most
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+}
+
+/// Verbs of models.
+#[derive(Debug, Subcommand)]
+pub enum ModelVerb {
+    /// List software models
+    List,
+}
+
+/// Verbs of identifiers.
+#[derive(Debug, Subcommand)]
+pub enum IdentifierVerb {
+    /// List the identifiers that no product claims yet
+    List,
+    /// Say which product an identifier is, for every org
+    Assign {
+        /// The connector that downloaded it
+        #[arg(long, value_name = "ID")]
+        connector: String,
+        /// The vendor's key, exactly
+        identifier: String,
+        /// Name of the product
+        #[arg(long)]
+        product: String,
+    },
+}
+
+/// Verbs of entitlements.
+#[derive(Debug, Subcommand)]
+pub enum EntitlementVerb {
+    /// Add rights owned
+    #[command(
+        after_help = "Example:\n  seatwise entitlement add --product \"Sales Cloud\" --rights 10 --price 1800 --currency USD --period year \\\n    --from 2026-01-01 --to 2026-12-31 --shared"
+    )]
+    Add(EntitlementAdd),
+    /// List entitlements
+    List,
+    /// Retire an entitlement; it stays on record
+    Retire {
+        /// Its number
+        number: String,
+    },
+}
+
+/// `entitlement add`.
+#[derive(Debug, Args)]
+pub struct EntitlementAdd {
+    /// Product
+    #[arg(long)]
+    pub product: String,
+    /// How many; without it, unlimited
+    #[arg(long)]
+    pub rights: Option<i64>,
+    /// Price of one right for one period, at most six decimals
+    #[arg(long)]
+    pub price: String,
+    /// ISO 4217
+    #[arg(long)]
+    pub currency: String,
+    /// month, quarter, year or entire
+    #[arg(long, default_value = "year")]
+    pub period: String,
+    /// First day, YYYY-MM-DD
+    #[arg(long, value_name = "DAY")]
+    pub from: String,
+    /// Last day, YYYY-MM-DD
+    #[arg(long, value_name = "DAY")]
+    pub to: String,
+    /// The contract shares these rights across all orgs
+    #[arg(long, conflicts_with = "profile")]
+    pub shared: bool,
+    /// Only for the org of this profile
+    #[arg(long, value_name = "NUMBER")]
+    pub profile: Option<String>,
+    /// Anything to remember
+    #[arg(long)]
+    pub note: Option<String>,
+}
+
+/// Verbs of people.
+#[derive(Debug, Subcommand)]
+pub enum PeopleVerb {
+    /// Import people from CSV: name, email, external_id, business_unit, department, cost_centre, status
+    Import {
+        /// The file; `-` reads standard input
+        file: PathBuf,
+    },
+    /// List people, or accounts without a person
+    List {
+        /// Accounts that match nobody
+        #[arg(long)]
+        unmatched: bool,
+    },
+}
+
+/// `position`.
+#[derive(Debug, Args)]
+pub struct PositionArgs {
+    /// Leave the rows of single orgs out
+    #[arg(long)]
+    pub contract_only: bool,
+}
+
+/// Verbs of the audit trail.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Read the whole chain and check digests and signatures
+    Verify,
+    /// List entries, newest first
+    List {
+        /// Only entries before this one
+        #[arg(long, value_name = "SEQ")]
+        before: Option<i64>,
+    },
+}
+
+/// Verbs of rules.
+#[derive(Debug, Subcommand)]
+pub enum RuleVerb {
+    /// List rules
+    List,
+    /// Show one rule: sentence, version, author, deciding fields
+    Show {
+        /// Such as RUL0001001
+        number: String,
+    },
+    /// Who the rule names, who not, and why
+    Preview {
+        /// Such as RUL0001001
+        number: String,
+    },
+    /// Change deciding fields: a new version is proposed
+    #[command(after_help = "Example:\n  seatwise rule edit RUL0001001 --set threshold_days=90 --set notice=true")]
+    Edit {
+        /// Such as RUL0001001
+        number: String,
+        /// A deciding field; may be repeated
+        #[arg(long, value_name = "FIELD=VALUE", required = true)]
+        set: Vec<String>,
+    },
+    /// Approve the version you have seen
+    Approve {
+        /// Such as RUL0001001
+        number: String,
+        /// The digest that `rule preview` shows
+        #[arg(long, value_name = "DIGEST")]
+        seen: String,
+    },
+    /// Refuse the version
+    Refuse {
+        /// Such as RUL0001001
+        number: String,
+        /// The digest that `rule preview` shows
+        #[arg(long, value_name = "DIGEST")]
+        seen: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Switch a rule off; its open candidates are closed
+    Off {
+        /// Such as RUL0001001
+        number: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Verbs of candidates.
+#[derive(Debug, Subcommand)]
+pub enum CandidateVerb {
+    /// List candidates
+    List {
+        /// Only those in this state
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Show one candidate with its events
+    Show {
+        /// Such as CAN0001733
+        number: String,
+    },
+    /// Record the person's answer
+    Answer {
+        /// Such as CAN0001733
+        number: String,
+        /// What they said
+        answer: Answer,
+        /// Why; needed for `keep`
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Decide a wish to keep
+    Decide {
+        /// Such as CAN0001733
+        number: String,
+        /// grant or refuse
+        decision: Decision,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let a held candidate go on
+    Release {
+        /// Such as CAN0001733
+        number: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Close by hand what was done outside
+    Close {
+        /// Such as CAN0001733
+        number: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// What a person said about their seat.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Answer {
+    /// I need it
+    Keep,
+    /// I do not need it
+    NotNeeded,
+}
+
+/// What became of a wish to keep.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Decision {
+    /// It is kept
+    Grant,
+    /// It is taken back
+    Refuse,
+}
+
+/// Verbs of batches.
+#[derive(Debug, Subcommand)]
+pub enum BatchVerb {
+    /// Put a batch together and show its literal requests; nothing happens before it is approved
+    Preview {
+        /// Rule whose ready candidates it takes
+        #[arg(long, value_name = "NUMBER")]
+        rule: String,
+        /// Only this candidate; may be repeated
+        #[arg(long, value_name = "NUMBER")]
+        candidate: Vec<String>,
+    },
+    /// List batches
+    List,
+    /// Show one batch: every person with the requests that would be sent
+    Show {
+        /// Such as BAT0001001
+        number: String,
+    },
+    /// Approve exactly the batch you have seen
+    Approve {
+        /// Such as BAT0001001
+        number: String,
+        /// The digest that `batch preview` shows
+        #[arg(long, value_name = "DIGEST")]
+        seen: String,
+    },
+}
+
+/// Verbs of actions.
+#[derive(Debug, Subcommand)]
+pub enum ActionVerb {
+    /// List actions
+    List,
+    /// Show one action: requests, answers, receipt
+    Show {
+        /// Such as ACT0001001
+        number: String,
+    },
+    /// Put back what an action took
+    Undo {
+        /// Such as ACT0001001
+        number: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Verbs of exemptions.
+#[derive(Debug, Subcommand)]
+pub enum ExemptionVerb {
+    /// Exempt an account from every rule
+    Add {
+        /// Its user principal name
+        #[arg(long)]
+        principal: String,
+        /// What it is, such as vip, service_account, legal_hold
+        #[arg(long)]
+        kind: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Last day, YYYY-MM-DD; without it, until ended
+        #[arg(long, value_name = "DAY")]
+        until: Option<String>,
+    },
+    /// List exemptions
+    List,
+}
+
+/// Verbs of the kill switch.
+#[derive(Debug, Subcommand)]
+pub enum ReclaimVerb {
+    /// Stop every reclaim, at every vendor, at once
+    Stop {
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let reclaims go on
+    Start {
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Verbs of tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// List your tokens
+    List,
+    /// Take a token back
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}

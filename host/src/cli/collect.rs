@@ -1,0 +1,317 @@
+//! Commands of what is connected, downloaded, owned and used.
+use serde_json::{Map, Value, json};
+
+use super::args::{
+    EntitlementVerb, IdentifierVerb, ModelVerb, PeopleVerb, PositionArgs, ProfileCreate, ProfileVerb, RunVerb, SubscriptionList,
+    SubscriptionVerb,
+};
+use super::client::{Client, CliError, read_text};
+use super::output::{self, As, Column};
+use super::progress;
+
+const PROFILES: &[Column] = &[
+    ("Number", "/number", As::Text),
+    ("Name", "/name", As::Text),
+    ("Connector", "/connector", As::Text),
+    ("State", "/state", As::Words),
+    ("Write mode", "/write_mode", As::Words),
+    ("Next run", "/next_run_at", As::Time),
+    ("Attention", "/attention", As::Text),
+];
+
+const RUN: &[Column] = &[
+    ("Number", "/number", As::Text),
+    ("Profile", "/profile_number", As::Text),
+    ("State", "/state", As::Words),
+    ("Stage", "/stage", As::Words),
+    ("Accounts", "/accounts", As::Count),
+    ("Pages", "/pages", As::Count),
+    ("Started", "/started_at", As::Time),
+    ("Ended", "/ended_at", As::Time),
+];
+
+pub async fn profile(client: &Client, verb: ProfileVerb) -> Result<(), CliError> {
+    match verb {
+        ProfileVerb::Create(args) => {
+            let made = client.post("/profiles", &new_profile(args)?).await?;
+            output::one(client, &made, PROFILES);
+        }
+        ProfileVerb::List => output::list(client, &client.get("/profiles", &[]).await?, PROFILES),
+        ProfileVerb::Show { number } => {
+            let shown = client.get(&format!("/profiles/{number}"), &[]).await?;
+            show_profile(client, &shown);
+        }
+        ProfileVerb::Check { number } => {
+            let checks = client.post(&format!("/profiles/{number}/check"), &json!({})).await?;
+            output::list(
+                client,
+                &checks,
+                &[("Verdict", "/verdict", As::Words), ("Check", "/title", As::Text), ("Evidence", "/evidence", As::Text), ("Fix", "/fix", As::Text)],
+            );
+        }
+        ProfileVerb::Publish { number, wait } => start(client, &format!("/profiles/{number}/publish"), wait).await?,
+        ProfileVerb::Run { number, wait } => start(client, &format!("/profiles/{number}/run"), wait).await?,
+        ProfileVerb::Pause { number } => changed(client, &number, "pause", json!({})).await?,
+        ProfileVerb::Resume { number } => changed(client, &number, "resume", json!({})).await?,
+        ProfileVerb::WriteMode { number, mode } => changed(client, &number, "write-mode", json!({ "mode": mode.as_str() })).await?,
+        ProfileVerb::Schedule { number, cron, zone } => changed(client, &number, "schedule", json!({ "cron": cron, "zone": zone })).await?,
+    }
+    Ok(())
+}
+
+fn show_profile(client: &Client, shown: &Value) {
+    output::one(client, shown, PROFILES);
+    if let (false, Some(checks)) = (client.json, shown.get("checks").and_then(Value::as_array)) {
+        println!();
+        print!("{}", output::table(checks, &[("Verdict", "/verdict", As::Words), ("Check", "/title", As::Text), ("Fix", "/fix", As::Text)]));
+    }
+}
+
+fn new_profile(args: ProfileCreate) -> Result<Value, CliError> {
+    let mut settings = Map::new();
+    for pair in &args.setting {
+        let (key, value) = pair.split_once('=').ok_or_else(|| CliError::own(format!("`{pair}` is not KEY=VALUE")))?;
+        settings.insert(key.to_owned(), Value::String(value.to_owned()));
+    }
+    let refresh_token = args.refresh_token_file.as_deref().map(read_text).transpose()?;
+    Ok(json!({
+        "connector": args.connector,
+        "name": args.name,
+        "parent": args.parent,
+        "login_url": args.login_url,
+        "grant": args.grant,
+        "client_id": args.client_id,
+        "client_secret": read_text(&args.client_secret_file)?.trim_end(),
+        "refresh_token": refresh_token.as_deref().map(str::trim_end),
+        "settings": settings,
+    }))
+}
+
+/// Starts a run and, if asked, follows it; a run that failed is a failed command.
+async fn start(client: &Client, path: &str, wait: bool) -> Result<(), CliError> {
+    let started = client.post(path, &json!({})).await?;
+    let number = started.get("number").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if wait {
+        let last = progress::follow(client, &number).await?;
+        output::one(client, &last, RUN);
+        return ended_well(&last);
+    }
+    output::one(client, &started, RUN);
+    Ok(())
+}
+
+fn ended_well(run: &Value) -> Result<(), CliError> {
+    match run.get("state").and_then(Value::as_str) {
+        Some("complete") => Ok(()),
+        other => {
+            let why = run.get("error_message").and_then(Value::as_str).unwrap_or("see `seatwise run show`");
+            Err(CliError::own(format!("the run is {}: {why}", other.unwrap_or("unknown"))))
+        }
+    }
+}
+
+async fn changed(client: &Client, number: &str, verb: &str, body: Value) -> Result<(), CliError> {
+    let view = client.post(&format!("/profiles/{number}/{verb}"), &body).await?;
+    output::one(client, &view, PROFILES);
+    Ok(())
+}
+
+pub async fn run(client: &Client, verb: RunVerb) -> Result<(), CliError> {
+    match verb {
+        RunVerb::List { profile } => {
+            let query: Vec<(&str, String)> = profile.map(|number| ("profile", number)).into_iter().collect();
+            output::list(client, &client.get("/runs", &query).await?, RUN);
+        }
+        RunVerb::Show { number, follow } => {
+            let view = if follow { progress::follow(client, &number).await? } else { client.get(&format!("/runs/{number}"), &[]).await? };
+            let mut columns = RUN.to_vec();
+            columns.extend([("Why it stopped", "/error_message", As::Text), ("Fix", "/error_fix", As::Text), ("Changes", "/changes", As::Text)]);
+            output::one(client, &view, &columns);
+        }
+        RunVerb::Accept { number, reason } => {
+            let view = client.post(&format!("/runs/{number}/accept"), &json!({ "reason": reason })).await?;
+            output::one(client, &view, RUN);
+        }
+    }
+    Ok(())
+}
+
+pub async fn subscription(client: &Client, SubscriptionVerb::List(args): SubscriptionVerb) -> Result<(), CliError> {
+    let SubscriptionList { search, filter, after, limit } = args;
+    let mut query = vec![("limit", limit.to_string())];
+    query.extend(search.map(|text| ("search", text)));
+    query.extend(filter.map(|word| ("filter", word)));
+    query.extend(after.map(|key| ("after", key)));
+    let answer = client.get("/subscriptions", &query).await?;
+    output::list(
+        client,
+        &answer,
+        &[
+            ("Org", "/organization_name", As::Text),
+            ("Principal", "/principal", As::Text),
+            ("Identifier", "/identifier", As::Text),
+            ("Product", "/product", As::Text),
+            ("Person", "/person", As::Text),
+            ("Last activity", "/activity_at", As::Time),
+            ("Inactive days", "/inactive_days", As::Count),
+            ("Why", "/why", As::Text),
+        ],
+    );
+    Ok(())
+}
+
+pub async fn model(client: &Client, ModelVerb::List: ModelVerb) -> Result<(), CliError> {
+    let answer = client.get("/models", &[]).await?;
+    output::list(
+        client,
+        &answer,
+        &[
+            ("Number", "/number", As::Text),
+            ("Model", "/display_name", As::Text),
+            ("Publisher", "/publisher", As::Text),
+            ("Metric", "/metric", As::Words),
+            ("Identifiers", "/identifiers", As::Text),
+            ("Active", "/active", As::Count),
+        ],
+    );
+    Ok(())
+}
+
+pub async fn identifier(client: &Client, verb: IdentifierVerb) -> Result<(), CliError> {
+    match verb {
+        IdentifierVerb::List => {
+            let answer = client.get("/identifiers", &[]).await?;
+            output::list(
+                client,
+                &answer,
+                &[
+                    ("Connector", "/connector", As::Text),
+                    ("Identifier", "/identifier", As::Text),
+                    ("Label", "/label", As::Text),
+                    ("Subscriptions", "/subscriptions", As::Count),
+                    ("First seen", "/first_seen_at", As::Time),
+                ],
+            );
+        }
+        IdentifierVerb::Assign { connector, identifier, product } => {
+            let body = json!({ "connector": connector, "identifier": identifier, "product": product });
+            client.post("/identifiers/assign", &body).await?;
+            eprintln!("{identifier} is now recognised as {product}");
+        }
+    }
+    Ok(())
+}
+
+const ENTITLEMENTS: &[Column] = &[
+    ("Number", "/number", As::Text),
+    ("Product", "/product", As::Text),
+    ("Rights", "/rights", As::Count),
+    ("Price", "/unit_price_micros", As::Price("/currency")),
+    ("Per", "/period", As::Words),
+    ("From", "/starts_on", As::Text),
+    ("To", "/ends_on", As::Text),
+    ("State", "/state", As::Words),
+    ("Shared", "/is_shared", As::Text),
+];
+
+pub async fn entitlement(client: &Client, verb: EntitlementVerb) -> Result<(), CliError> {
+    match verb {
+        EntitlementVerb::Add(args) => {
+            let body = json!({
+                "product": args.product,
+                "rights": args.rights,
+                "price": args.price,
+                "currency": args.currency,
+                "period": args.period,
+                "starts_on": args.from,
+                "ends_on": args.to,
+                "is_shared": args.shared,
+                "profile": args.profile,
+                "note": args.note,
+            });
+            output::one(client, &client.post("/entitlements", &body).await?, ENTITLEMENTS);
+        }
+        EntitlementVerb::List => output::list(client, &client.get("/entitlements", &[]).await?, ENTITLEMENTS),
+        EntitlementVerb::Retire { number } => {
+            let view = client.post(&format!("/entitlements/{number}/retire"), &json!({})).await?;
+            output::one(client, &view, ENTITLEMENTS);
+        }
+    }
+    Ok(())
+}
+
+pub async fn people(client: &Client, verb: PeopleVerb) -> Result<(), CliError> {
+    match verb {
+        PeopleVerb::Import { file } => {
+            let done = client.post("/people/import", &json!({ "csv": read_text(&file)? })).await?;
+            output::one(
+                client,
+                &done,
+                &[("Added", "/added", As::Count), ("Changed", "/changed", As::Count), ("Unchanged", "/unchanged", As::Count), ("Matched", "/matched", As::Count)],
+            );
+        }
+        PeopleVerb::List { unmatched: true } => {
+            let answer = client.get("/people/unmatched", &[]).await?;
+            output::list(
+                client,
+                &answer,
+                &[("Org", "/organization_name", As::Text), ("Principal", "/principal", As::Text), ("E-mail", "/email", As::Text), ("Name", "/name", As::Text)],
+            );
+        }
+        PeopleVerb::List { unmatched: false } => {
+            let answer = client.get("/people", &[]).await?;
+            output::list(
+                client,
+                &answer,
+                &[
+                    ("Name", "/name", As::Text),
+                    ("E-mail", "/email", As::Text),
+                    ("Status", "/status", As::Words),
+                    ("Department", "/department", As::Text),
+                    ("Cost centre", "/cost_centre", As::Text),
+                ],
+            );
+        }
+    }
+    Ok(())
+}
+
+pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliError> {
+    let mut answer = client.get("/position", &[]).await?;
+    if client.json {
+        output::json(&answer);
+        return Ok(());
+    }
+    if let (true, Some(rows)) = (args.contract_only, answer.get_mut("positions").and_then(Value::as_array_mut)) {
+        rows.retain(|row| row.get("scope").and_then(Value::as_str) == Some("contract"));
+    }
+    let rows = answer.get("positions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    print!(
+        "{}",
+        output::table(
+            rows,
+            &[
+                ("Product", "/product", As::Text),
+                ("Scope", "/scope_name", As::Text),
+                ("Owned", "/owned", As::Count),
+                ("Active", "/active", As::Count),
+                ("Used", "/used", As::Count),
+                ("Available", "/available", As::Count),
+                ("Needed", "/needed", As::Count),
+                ("Status", "/status", As::Words),
+                ("True-up", "/true_up_minor", As::Money("/currency")),
+                ("Over-licensed", "/over_licensed_minor", As::Money("/currency")),
+                ("Candidates", "/candidates", As::Count),
+                ("Potential", "/potential_minor", As::Money("/currency")),
+                ("Unused", "/percent_unused_tenths", As::Tenths),
+            ],
+        )
+    );
+    Ok(())
+}
+
+pub async fn reconcile(client: &Client) -> Result<(), CliError> {
+    let view = client.post("/reconciliations", &json!({})).await?;
+    output::one(client, &view, &[("Number", "/number", As::Text), ("As of", "/as_of_day", As::Text), ("Ran", "/ran_at", As::Time), ("Digest", "/digest", As::Text)]);
+    Ok(())
+}
