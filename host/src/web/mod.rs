@@ -18,3 +18,6 @@ mod tokens;
 
 pub use error::Error;
 pub use routes::router;
+
+#[cfg(test)]
+mod tests;
