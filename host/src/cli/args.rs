@@ -46,7 +46,7 @@ pub enum Command {
     /// Do the main job on two local practice orgs, then serve the web UI
     Demo(DemoArgs),
     /// Run a local practice org of a connector's vendor
-    #[command(after_help = "Example:\n  seatwise practice-org salesforce --port 9443 --users 5000 --seed 7")]
+    #[command(after_help = "Example:\n  seatwise practice-org CONNECTOR --port 9443 --users 5000 --seed 7")]
     PracticeOrg(PracticeOrgArgs),
     /// Integration profiles: connect vendor orgs
     #[command(subcommand)]
