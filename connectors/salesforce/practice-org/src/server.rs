@@ -1,0 +1,304 @@
+//! Puts the org's answers on the wire, over http and https, with the faults that belong there.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::{Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::api::{Answer, Request, Shared, lock};
+use crate::control;
+
+type Body = UnsyncBoxBody<Bytes, CutOff>;
+
+/// The connection ends without, or in the middle of, an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the practice org cut the connection on purpose")]
+pub(crate) struct CutOff;
+
+/// A request body larger than this is not a client we stand in for.
+const MAX_BODY: usize = 4 << 20;
+
+/// Accepts until `stop` changes.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    state: Shared,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let socket = tokio::select! {
+            _ = stop.changed() => return,
+            accepted = listener.accept() => match accepted { Ok((socket, _)) => socket, Err(_) => continue },
+        };
+        let _ = socket.set_nodelay(true);
+        let (state, tls, stop) = (Arc::clone(&state), tls.clone(), stop.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => serve(socket, state, stop).await,
+                Some(tls) => {
+                    if let Ok(socket) = tls.accept(socket).await {
+                        serve(socket, state, stop).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn serve(
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    state: Shared,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&state);
+        async move { handle(request, &state).await }
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+    tokio::select! {
+        _ = stop.changed() => {}
+        done = connection => if let Err(error) = done { tracing::debug!(%error, "a client's connection ended early") },
+    }
+}
+
+async fn handle(
+    request: hyper::Request<Incoming>,
+    state: &Shared,
+) -> Result<Response<Body>, CutOff> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
+        return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "too large"));
+    };
+    let body = body.to_bytes();
+    // `//services/data` is what the vendor's own command line tool asks for.
+    let path = parts.uri.path().replacen("//", "/", 1);
+    let query = parts.uri.query().unwrap_or_default();
+    if let Some(rest) = path.strip_prefix("/_practice/") {
+        let (status, answer) =
+            control::answer(&mut lock(state), parts.method.as_str(), rest, &body);
+        return Ok(send(
+            Answer::json(status, &answer),
+            "application/json",
+            false,
+        ));
+    }
+    let header = |name: header::HeaderName| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let authorization = header(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    let batch_size = parts.headers.get("sforce-query-options").and_then(|value| {
+        value
+            .to_str()
+            .ok()?
+            .split_once("batchSize=")?
+            .1
+            .trim()
+            .parse()
+            .ok()
+    });
+    let asked = Request {
+        method: parts.method.as_str(),
+        path: &path,
+        query,
+        bearer: authorization
+            .filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token),
+        basic: authorization
+            .filter(|(kind, _)| kind.eq_ignore_ascii_case("basic"))
+            .map(|(_, token)| token),
+        batch_size,
+        body: &body,
+    };
+    let is_data = path.starts_with("/services/data/v");
+    let is_write = is_data && asked.method != "GET";
+    let (call, faults) = {
+        let state = lock(state);
+        (state.calls + 1, state.faults.clone())
+    };
+    if is_data {
+        if faults.hits_every("slow_every", call) {
+            tokio::time::sleep(Duration::from_millis(faults.number("slow_ms"))).await;
+        }
+        if faults.hits_every("hang_every", call) {
+            lock(state).calls += 1;
+            std::future::pending::<Infallible>().await;
+        }
+        let refused = [
+            ("rate_503", 503, "SERVER_UNAVAILABLE"),
+            ("rate_500", 500, "UNKNOWN_EXCEPTION"),
+            ("rate_429", 429, "REQUEST_RATE_EXCEEDED"),
+        ];
+        if let Some((_, status, code)) = refused
+            .into_iter()
+            .find(|(name, ..)| faults.hits_rate(name, call))
+        {
+            lock(state).calls += 1;
+            let body =
+                serde_json::json!([{"message": "a fault of the practice org", "errorCode": code}]);
+            let mut response = send(
+                Answer::json(status, &body),
+                "application/json;charset=UTF-8",
+                false,
+            );
+            if status == 429 {
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+            }
+            return Ok(response);
+        }
+        if faults.hits_every("drop_every", call) {
+            lock(state).calls += 1;
+            return Err(CutOff);
+        }
+    }
+    let accepts_gzip = header(header::ACCEPT_ENCODING).is_some_and(|value| value.contains("gzip"));
+    let (answer, gzip, writes) = {
+        let mut state = lock(state);
+        let answer = state.answer(&asked);
+        (
+            answer,
+            accepts_gzip && state.org.spec.gzip,
+            state.org.writes.len() as u64,
+        )
+    };
+    if is_write && answer.status < 300 && faults.hits_every("lose_write_reply_every", writes) {
+        return Err(CutOff);
+    }
+    if is_data && answer.status == 200 {
+        if faults.hits_every("html_every", call) {
+            let page = b"<html><head><title>Maintenance</title></head><body>Down for maintenance</body></html>".to_vec();
+            return Ok(send(
+                Answer {
+                    body: page,
+                    ..answer
+                },
+                "text/html;charset=UTF-8",
+                false,
+            ));
+        }
+        if faults.hits_every("malformed_every", call) {
+            let half = answer.body.len() / 2;
+            let broken = [&answer.body[..half], b"\x01\"{["].concat();
+            return Ok(send(
+                Answer {
+                    body: broken,
+                    ..answer
+                },
+                "application/json;charset=UTF-8",
+                false,
+            ));
+        }
+        if faults.hits_every("truncate_every", call) {
+            return Ok(cut(answer));
+        }
+    }
+    Ok(send(answer, "application/json;charset=UTF-8", gzip))
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response
+}
+
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes)
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync()
+}
+
+fn send(answer: Answer, content_type: &'static str, gzip: bool) -> Response<Body> {
+    let is_empty = answer.body.is_empty();
+    let zipped = (gzip && answer.body.len() > 1024)
+        .then(|| zip(&answer.body))
+        .flatten();
+    let mut response = Response::builder().status(answer.status);
+    if !is_empty {
+        response = response.header(header::CONTENT_TYPE, content_type);
+    }
+    if zipped.is_some() {
+        response = response.header(header::CONTENT_ENCODING, "gzip");
+    }
+    if let Some((used, limit)) = answer.usage {
+        response = response.header("Sforce-Limit-Info", format!("api-usage={used}/{limit}"));
+    }
+    let body = Bytes::from(zipped.unwrap_or(answer.body));
+    response
+        .body(full(body))
+        .unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"))
+}
+
+/// Announces the whole body and sends half of it.
+fn cut(answer: Answer) -> Response<Body> {
+    let length = answer.body.len();
+    let half = Bytes::from(answer.body).slice(..length / 2);
+    // The half must be on the wire before the connection ends, or the client sees no answer at all.
+    let end = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(CutOff)
+    });
+    let frames = stream::iter([Ok(Frame::data(half))]).chain(end);
+    Response::builder()
+        .status(answer.status)
+        .header(header::CONTENT_TYPE, "application/json;charset=UTF-8")
+        .header(header::CONTENT_LENGTH, length)
+        .body(UnsyncBoxBody::new(StreamBody::new(frames)))
+        .unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"))
+}
+
+fn zip(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(
+        Vec::with_capacity(body.len() / 6),
+        flate2::Compression::fast(),
+    );
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}
+
+/// A throw-away authority and a server certificate for these names.
+pub(crate) fn certificates(
+    my_domain: &str,
+) -> Result<(String, TlsAcceptor), Box<dyn std::error::Error + Send + Sync>> {
+    let ca_key = rcgen::KeyPair::generate()?;
+    let mut ca = rcgen::CertificateParams::new(Vec::<String>::new())?;
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(
+        rcgen::DnType::CommonName,
+        "Practice org, throw-away authority",
+    );
+    let ca_pem = ca.self_signed(&ca_key)?.pem();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate()?;
+    let names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        my_domain.to_owned(),
+    ];
+    let certificate = rcgen::CertificateParams::new(names)?.signed_by(&key, &issuer)?;
+    let chain = vec![certificate.der().clone()];
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    Ok((ca_pem, TlsAcceptor::from(Arc::new(config))))
+}
