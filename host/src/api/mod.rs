@@ -5,6 +5,7 @@ mod account;
 pub mod body;
 pub mod error;
 pub mod openapi;
+mod runs;
 
 pub use error::Error;
 
@@ -14,6 +15,7 @@ use crate::web::routes::Route;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let mut all = vec![openapi::route()];
+    all.extend(runs::routes());
     all.extend(account::routes());
     all
 }

@@ -100,6 +100,8 @@ const DONE: &[(&str, &str)] = &[
     ("scheduled", "The schedule is changed."),
     ("created", "The profile is created as a draft. Run its checks, then publish it."),
     ("accepted", "The download is accepted; its differences are applied."),
+    ("run-resumed", "The run goes on at the page where it stopped."),
+    ("run-cancelled", "The run is stopped. Nothing of it was applied."),
     ("assigned", "The identifier is recognised, for every org that uses it."),
     ("rule-approved", "Your approval of this rule version is recorded."),
     ("rule-refused", "This rule version is refused. It stays as it is until someone edits it."),

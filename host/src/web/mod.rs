@@ -13,6 +13,7 @@ pub mod words;
 
 mod audit;
 mod health;
+mod runs;
 mod signin;
 mod tokens;
 

@@ -107,6 +107,7 @@ pub fn table() -> Vec<Route> {
         Route::open(Method::GET, "/assets/{digest}/{name}", "An embedded file", super::assets::serve),
     ];
     all.extend(super::signin::routes());
+    all.extend(super::runs::routes());
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());
     all.extend(api::routes());

@@ -39,6 +39,8 @@ templates![
     "outside",
     "pages/audit",
     "pages/error",
+    "pages/run",
+    "pages/runs",
     "pages/sign_in",
     "pages/tokens",
     "partials/brand",
@@ -46,6 +48,7 @@ templates![
     "partials/empty",
     "partials/pager",
     "partials/problem",
+    "partials/run_live",
 ];
 
 static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
