@@ -5,6 +5,7 @@
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod cli;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;

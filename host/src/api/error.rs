@@ -16,7 +16,7 @@ pub struct Error(Problem);
 /// The body: RFC 9457's members, then ours.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ProblemBody {
-    /// Where the code is explained.
+    /// A name of this kind of problem, made from its code.
     r#type: String,
     /// What happened, one sentence.
     title: String,
@@ -48,7 +48,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = ProblemBody {
-            r#type: format!("/errors#{}", self.0.code),
+            r#type: format!("urn:seatwise:problem:{}", self.0.code),
             title: self.0.message,
             status: status.as_u16(),
             code: self.0.code,

@@ -48,6 +48,14 @@ pub enum Command {
     /// Run a local practice org of a connector's vendor
     #[command(after_help = "Example:\n  seatwise practice-org CONNECTOR --port 9443 --users 5000 --seed 7")]
     PracticeOrg(PracticeOrgArgs),
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become the help of every command")]
+    Remote(Remote),
+}
+
+/// Commands that ask a host over its API.
+#[derive(Debug, Subcommand)]
+pub enum Remote {
     /// Integration profiles: connect vendor orgs
     #[command(subcommand)]
     Profile(ProfileVerb),

@@ -14,15 +14,35 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-pub use args::{Cli, Command, DemoArgs, PracticeOrgArgs, ServeArgs};
+pub use args::{Cli, Command, DemoArgs, PracticeOrgArgs, Remote, ServeArgs};
 pub use client::CliError;
+use client::Client;
 
-use crate::app;
+/// A command that runs a host or a practice org here, rather than asking one.
+#[derive(Debug)]
+pub enum Local {
+    /// `serve`.
+    Serve(ServeArgs),
+    /// `demo`.
+    Demo(DemoArgs),
+    /// `practice-org`.
+    PracticeOrg(PracticeOrgArgs),
+}
 
-/// Parses the command line and does what it says.
-pub async fn run() -> ExitCode {
-    let cli = Cli::parse();
-    match dispatch(cli).await {
+/// Parses the command line and does what it says; what runs here is handed to `local`.
+pub async fn run<E, F>(local: impl FnOnce(Local) -> F) -> ExitCode
+where
+    E: std::fmt::Display,
+    F: Future<Output = Result<(), E>>,
+{
+    let Cli { connection, command } = Cli::parse();
+    let done = match command {
+        Command::Serve(args) => local(Local::Serve(args)).await.map_err(CliError::own),
+        Command::Demo(args) => local(Local::Demo(args)).await.map_err(CliError::own),
+        Command::PracticeOrg(args) => local(Local::PracticeOrg(args)).await.map_err(CliError::own),
+        Command::Remote(remote) => ask(&connection, remote).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -31,30 +51,26 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(cli: Cli) -> Result<(), CliError> {
-    let Cli { connection, command } = cli;
-    let cx = || client::Client::new(&connection);
-    match command {
-        Command::Serve(args) => app::serve(args).await.map_err(CliError::own),
-        Command::Demo(args) => app::demo(args).await.map_err(CliError::own),
-        Command::PracticeOrg(args) => app::practice_org(args).await.map_err(CliError::own),
-        Command::Profile(verb) => collect::profile(&cx()?, verb).await,
-        Command::Run(verb) => collect::run(&cx()?, verb).await,
-        Command::Subscription(verb) => collect::subscription(&cx()?, verb).await,
-        Command::Model(verb) => collect::model(&cx()?, verb).await,
-        Command::Identifier(verb) => collect::identifier(&cx()?, verb).await,
-        Command::Entitlement(verb) => collect::entitlement(&cx()?, verb).await,
-        Command::People(verb) => collect::people(&cx()?, verb).await,
-        Command::Position(args) => collect::position(&cx()?, &args).await,
-        Command::Reconcile => collect::reconcile(&cx()?).await,
-        Command::Audit(verb) => reclaim::audit(&cx()?, verb).await,
-        Command::Rule(verb) => reclaim::rule(&cx()?, verb).await,
-        Command::Candidate(verb) => reclaim::candidate(&cx()?, verb).await,
-        Command::Batch(verb) => reclaim::batch(&cx()?, verb).await,
-        Command::Action(verb) => reclaim::action(&cx()?, verb).await,
-        Command::Exemption(verb) => reclaim::exemption(&cx()?, verb).await,
-        Command::Reclaim(verb) => reclaim::switch(&cx()?, verb).await,
-        Command::Token(verb) => reclaim::token(&cx()?, verb).await,
+async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliError> {
+    let client = &Client::new(connection)?;
+    match remote {
+        Remote::Profile(verb) => collect::profile(client, verb).await,
+        Remote::Run(verb) => collect::run(client, verb).await,
+        Remote::Subscription(verb) => collect::subscription(client, verb).await,
+        Remote::Model(verb) => collect::model(client, verb).await,
+        Remote::Identifier(verb) => collect::identifier(client, verb).await,
+        Remote::Entitlement(verb) => collect::entitlement(client, verb).await,
+        Remote::People(verb) => collect::people(client, verb).await,
+        Remote::Position(args) => collect::position(client, &args).await,
+        Remote::Reconcile => collect::reconcile(client).await,
+        Remote::Audit(verb) => reclaim::audit(client, verb).await,
+        Remote::Rule(verb) => reclaim::rule(client, verb).await,
+        Remote::Candidate(verb) => reclaim::candidate(client, verb).await,
+        Remote::Batch(verb) => reclaim::batch(client, verb).await,
+        Remote::Action(verb) => reclaim::action(client, verb).await,
+        Remote::Exemption(verb) => reclaim::exemption(client, verb).await,
+        Remote::Reclaim(verb) => reclaim::switch(client, verb).await,
+        Remote::Token(verb) => reclaim::token(client, verb).await,
     }
 }
 

@@ -22,3 +22,5 @@ pub use routes::router;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod documents_tests;
