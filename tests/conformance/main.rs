@@ -1,0 +1,7 @@
+//! The built-in connector, in the real sandbox and through the real egress guard, against its practice org.
+//!
+//! No host and no database: what is proven here is the connector and the runtime alone.
+
+mod link;
+mod reading;
+mod reclaiming;
