@@ -10,6 +10,7 @@ pub mod identity;
 pub mod jobs;
 pub mod kernel;
 pub mod reclamation;
+pub mod reconciliation;
 pub mod store;
 pub mod sync;
 pub mod web;
