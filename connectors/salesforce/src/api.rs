@@ -96,7 +96,10 @@ impl<'a> Api<'a> {
             answer = self.get(&next)?;
             used = next;
         }
-        Err(failure::malformed("endless_query", "A small query did not end"))
+        Err(failure::malformed(
+            "endless_query",
+            "A small query did not end",
+        ))
     }
 
     /// `SELECT COUNT() …`.
@@ -118,7 +121,11 @@ impl<'a> Api<'a> {
 /// # Errors
 /// `malformed`: `missing_locator` where the page says there is more and not where, `foreign_locator` where it points
 /// anywhere but to the query resource of the same origin, `repeated_locator` where it points to the page just read.
-pub fn next_locator(done: bool, next: Option<&Text<'_>>, used: &str) -> Result<Option<String>, Failure> {
+pub fn next_locator(
+    done: bool,
+    next: Option<&Text<'_>>,
+    used: &str,
+) -> Result<Option<String>, Failure> {
     if done {
         return Ok(None);
     }
@@ -155,19 +162,77 @@ fn is_query_locator(path: &str) -> bool {
         return false;
     };
     !version.is_empty()
-        && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && version
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
         && !locator.is_empty()
-        && locator.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && locator
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// `api-usage=18/5000`, used before limit, perhaps followed by `; per-app-api-usage=17/250(appName=x)`. Lenient: what is
 /// not understood is no usage, never an error.
 pub fn limit_info(header: &str) -> Option<Usage> {
-    let usage = header.split(';').find_map(|part| part.trim().strip_prefix("api-usage="))?;
+    let usage = header
+        .split(';')
+        .find_map(|part| part.trim().strip_prefix("api-usage="))?;
     let (used, limit) = usage.split_once('/')?;
     let digits = limit.trim().bytes().take_while(u8::is_ascii_digit).count();
     Some(Usage {
         used: used.trim().parse().ok()?,
         limit: limit.trim()[..digits].parse().ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a17_limit_info_is_read_leniently_and_used_comes_first() {
+        let usage = |header: &str| limit_info(header).map(|usage| (usage.used, usage.limit));
+        assert_eq!(usage("api-usage=18/5000"), Some((18, 5000)));
+        assert_eq!(
+            usage("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)"),
+            Some((25, 5000))
+        );
+        assert_eq!(
+            usage("per-app-api-usage=17/250(appName=x); api-usage=25/5000"),
+            Some((25, 5000))
+        );
+        assert_eq!(usage(" api-usage=25 / 5000 (x)"), Some((25, 5000)));
+        for header in [
+            "",
+            "per-app-api-usage=17/250(appName=x)",
+            "api-usage=",
+            "api-usage=a/b",
+            "api-usage=1",
+        ] {
+            assert_eq!(usage(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn only_a_locator_of_the_query_resource_is_followed() {
+        for path in [
+            "http://169.254.169.254/services/data/v62.0/query/01g-2000",
+            "//evil.example/services/data/v62.0/query/01g-2000",
+            "/services/data/v62.0/query/../sobjects/User",
+            "/services/data/v62.0/query/",
+            "/services/data/v62.0/query?q=SELECT+Id+FROM+Contact",
+            "/services/data/v62.0/queryAll/01g-2000",
+            "/services/data/v62.0/composite/batch",
+            "/services/data/v6x.0/query/01g-2000",
+            "/services/data/v/query/01g-2000",
+            "/services/data/v62.0/query/01g-2000?x=1",
+            "/services/data/v62.0/query/01g/2000",
+            "",
+        ] {
+            assert!(!is_query_locator(path), "{path}");
+        }
+        assert!(is_query_locator(
+            "/services/data/v62.0/query/01g5e00000Zz_Ab-2000"
+        ));
+    }
 }

@@ -17,11 +17,22 @@ use crate::{
 /// Share of the daily limit from which the quota check warns, in percent; the host's own guard has the same default.
 const QUOTA_WARNS_AT: u64 = 75;
 
-const DOWNLOADS: [Process; 3] = [Process::Subscriptions, Process::Activity, Process::Consumption];
+const DOWNLOADS: [Process; 3] = [
+    Process::Subscriptions,
+    Process::Activity,
+    Process::Consumption,
+];
 
 /// All checks, in the order in which one builds on the other.
 pub fn list() -> Vec<CheckInfo> {
-    let all = || vec![Process::Subscriptions, Process::Activity, Process::Consumption, Process::Reclaim];
+    let all = || {
+        vec![
+            Process::Subscriptions,
+            Process::Activity,
+            Process::Consumption,
+            Process::Reclaim,
+        ]
+    };
     let check = |id: &str, title: &str, serves, mandatory| CheckInfo {
         id: id.to_owned(),
         title: title.to_owned(),
@@ -29,13 +40,48 @@ pub fn list() -> Vec<CheckInfo> {
         mandatory,
     };
     vec![
-        check("api-reachable", "The org answers and speaks a known API version", all(), true),
-        check("organization", "The credential works and shows the org", all(), true),
-        check("columns", "The columns of User are visible", DOWNLOADS.to_vec(), true),
-        check("users", "One page of users can be read", vec![Process::Subscriptions, Process::Activity], true),
-        check("licences", "The licence pools can be read", vec![Process::Consumption], true),
-        check("frozen", "Frozen users can be told apart", vec![Process::Subscriptions, Process::Reclaim], false),
-        check("reclaim-right", "The connecting user may change users", vec![Process::Reclaim], false),
+        check(
+            "api-reachable",
+            "The org answers and speaks a known API version",
+            all(),
+            true,
+        ),
+        check(
+            "organization",
+            "The credential works and shows the org",
+            all(),
+            true,
+        ),
+        check(
+            "columns",
+            "The columns of User are visible",
+            DOWNLOADS.to_vec(),
+            true,
+        ),
+        check(
+            "users",
+            "One page of users can be read",
+            vec![Process::Subscriptions, Process::Activity],
+            true,
+        ),
+        check(
+            "licences",
+            "The licence pools can be read",
+            vec![Process::Consumption],
+            true,
+        ),
+        check(
+            "frozen",
+            "Frozen users can be told apart",
+            vec![Process::Subscriptions, Process::Reclaim],
+            false,
+        ),
+        check(
+            "reclaim-right",
+            "The connecting user may change users",
+            vec![Process::Reclaim],
+            false,
+        ),
         check("quota", "The daily API limit leaves room", all(), false),
     ]
 }
@@ -55,12 +101,20 @@ pub fn run(call: &Call<'_>, id: &str) -> Result<CheckResult, Failure> {
         "frozen" => frozen(call),
         "reclaim-right" => reclaim_right(call),
         "quota" => quota(call),
-        _ => return Err(failure::invalid_input("unknown_check", format!("There is no check {id:?}"))),
+        _ => {
+            return Err(failure::invalid_input(
+                "unknown_check",
+                format!("There is no check {id:?}"),
+            ));
+        }
     };
     match result {
         Err(failure) if says_no(failure.kind) => {
             let fix = fix_for(id, &failure);
-            Ok(failed(format!("{} ({})", failure.message, failure.code), fix))
+            Ok(failed(
+                format!("{} ({})", failure.message, failure.code),
+                fix,
+            ))
         }
         other => other,
     }
@@ -112,24 +166,38 @@ fn fix_for(check: &str, failure: &Failure) -> &'static str {
         "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" => {
             "The org has no API: it needs Enterprise, Unlimited, Performance or Developer Edition, or Professional with the API add-on; ask the Salesforce account team"
         }
-        "INVALID_SESSION_ID" if failure.message.contains("not valid for use with the REST API") => {
+        "INVALID_SESSION_ID"
+            if failure
+                .message
+                .contains("not valid for use with the REST API") =>
+        {
             "A Salesforce administrator takes the high-assurance session requirement off the connecting user's profile, or renews its expired password"
         }
         "INVALID_SESSION_ID" | "Bad_OAuth_Token" => {
             "Connect the profile again; if it happens again, a Salesforce administrator checks the app's policies and the connecting user"
         }
-        "api_version_not_listed" => "Clear the setting API version of the profile, or choose one that the org lists",
-        "no_supported_api_version" => "Update Seatwise: this org speaks only versions that this connector does not know yet",
+        "api_version_not_listed" => {
+            "Clear the setting API version of the profile, or choose one that the org lists"
+        }
+        "no_supported_api_version" => {
+            "Update Seatwise: this org speaks only versions that this connector does not know yet"
+        }
         _ => match check {
-            "licences" => "A Salesforce administrator gives the connecting user View Setup and Configuration",
+            "licences" => {
+                "A Salesforce administrator gives the connecting user View Setup and Configuration"
+            }
             "users" => {
                 "A Salesforce administrator gives the connecting user View Setup and Configuration and, where user sharing is private, View All Users"
             }
             "columns" => {
                 "A Salesforce administrator makes the column visible to the connecting user in Object Manager, User, Fields, Field-Level Security"
             }
-            "frozen" | "reclaim-right" => "A Salesforce administrator gives the connecting user Manage Users",
-            _ => "A Salesforce administrator checks the rights of the connecting user against the setup guide",
+            "frozen" | "reclaim-right" => {
+                "A Salesforce administrator gives the connecting user Manage Users"
+            }
+            _ => {
+                "A Salesforce administrator checks the rights of the connecting user against the setup guide"
+            }
         },
     }
 }
@@ -137,8 +205,13 @@ fn fix_for(check: &str, failure: &Failure) -> &'static str {
 fn api_reachable(call: &Call<'_>) -> Result<CheckResult, Failure> {
     let listed = org::listed_versions(call)?;
     let version = org::negotiate(call)?;
-    let (first, last) = (listed.first().map_or("?", String::as_str), listed.last().map_or("?", String::as_str));
-    Ok(passed(format!("The org lists versions {first} to {last}; v{version} is used")))
+    let (first, last) = (
+        listed.first().map_or("?", String::as_str),
+        listed.last().map_or("?", String::as_str),
+    );
+    Ok(passed(format!(
+        "The org lists versions {first} to {last}; v{version} is used"
+    )))
 }
 
 fn organization(call: &Call<'_>) -> Result<CheckResult, Failure> {
@@ -151,13 +224,19 @@ fn organization(call: &Call<'_>) -> Result<CheckResult, Failure> {
         Environment::Unknown => "of unknown kind",
     };
     let name = row.name.as_deref().unwrap_or("without a name");
-    let edition = row.organization_type.as_deref().unwrap_or("edition not shown");
+    let edition = row
+        .organization_type
+        .as_deref()
+        .unwrap_or("edition not shown");
     Ok(passed(format!("{name}, {}, {edition}, {kind}", row.id)))
 }
 
 fn columns(call: &Call<'_>) -> Result<CheckResult, Failure> {
     let org = Org::discover(call)?;
-    let missing: Vec<&str> = org::OPTIONAL_COLUMNS.into_iter().filter(|column| !org.has(column)).collect();
+    let missing: Vec<&str> = org::OPTIONAL_COLUMNS
+        .into_iter()
+        .filter(|column| !org.has(column))
+        .collect();
     if !org.has("LastLoginDate") {
         return Ok(warned(
             "LastLoginDate is hidden, so nobody's last activity can be known and nobody can become a candidate".to_owned(),
@@ -184,7 +263,11 @@ fn users(call: &Call<'_>) -> Result<CheckResult, Failure> {
             "A Salesforce administrator gives the connecting user View All Users",
         ));
     }
-    Ok(passed(format!("{} of {} users read in one page", page.records.len(), page.total_size)))
+    Ok(passed(format!(
+        "{} of {} users read in one page",
+        page.records.len(),
+        page.total_size
+    )))
 }
 
 fn licences(call: &Call<'_>) -> Result<CheckResult, Failure> {
@@ -196,13 +279,20 @@ fn licences(call: &Call<'_>) -> Result<CheckResult, Failure> {
             "A Salesforce administrator gives the connecting user View Setup and Configuration",
         ));
     }
-    let active = rows.iter().filter(|row| row.status.as_deref() != Some("Disabled")).count();
-    Ok(passed(format!("{} user licences read, {active} of them active", rows.len())))
+    let active = rows
+        .iter()
+        .filter(|row| row.status.as_deref() != Some("Disabled"))
+        .count();
+    Ok(passed(format!(
+        "{} user licences read, {active} of them active",
+        rows.len()
+    )))
 }
 
 fn frozen(call: &Call<'_>) -> Result<CheckResult, Failure> {
     let version = org::negotiate(call)?;
-    let frozen = Api::new(call, &version).count("SELECT COUNT() FROM UserLogin WHERE IsFrozen = true")?;
+    let frozen =
+        Api::new(call, &version).count("SELECT COUNT() FROM UserLogin WHERE IsFrozen = true")?;
     Ok(passed(format!("{frozen} users are frozen")))
 }
 
@@ -215,18 +305,24 @@ fn reclaim_right(call: &Call<'_>) -> Result<CheckResult, Failure> {
     }
     let version = org::negotiate(call)?;
     let api = Api::new(call, &version);
-    let rows: Vec<Rights> = match api.rows("SELECT PermissionsManageUsers FROM UserPermissionAccess") {
-        Ok(rows) => rows,
-        Err(failure) if org::is_absent(&failure) => {
-            return Ok(warned(
-                format!("The connecting user's own rights cannot be read ({})", failure.code),
-                "A Salesforce administrator checks that the connecting user has Manage Users",
-            ));
-        }
-        Err(failure) => return Err(failure),
-    };
+    let rows: Vec<Rights> =
+        match api.rows("SELECT PermissionsManageUsers FROM UserPermissionAccess") {
+            Ok(rows) => rows,
+            Err(failure) if org::is_absent(&failure) => {
+                return Ok(warned(
+                    format!(
+                        "The connecting user's own rights cannot be read ({})",
+                        failure.code
+                    ),
+                    "A Salesforce administrator checks that the connecting user has Manage Users",
+                ));
+            }
+            Err(failure) => return Err(failure),
+        };
     match rows.first().and_then(|row| row.manage_users) {
-        Some(true) => Ok(passed("The connecting user has Manage Users; nothing was written to find out".to_owned())),
+        Some(true) => Ok(passed(
+            "The connecting user has Manage Users; nothing was written to find out".to_owned(),
+        )),
         Some(false) => Ok(failed(
             "The connecting user does not have Manage Users".to_owned(),
             "A Salesforce administrator gives the connecting user Manage Users",
@@ -256,7 +352,10 @@ fn quota(call: &Call<'_>) -> Result<CheckResult, Failure> {
             Err(failure) => return Err(failure),
         },
     };
-    let evidence = format!("{} of {} calls of the last 24 hours are used, by all apps of the org", usage.used, usage.limit);
+    let evidence = format!(
+        "{} of {} calls of the last 24 hours are used, by all apps of the org",
+        usage.used, usage.limit
+    );
     if usage.used.saturating_mul(100) >= usage.limit.saturating_mul(QUOTA_WARNS_AT) {
         return Ok(warned(
             evidence,

@@ -46,7 +46,11 @@ pub struct LicenceRow {
 /// # Errors
 /// What the query fails with; `permission` without View Setup and Configuration.
 pub fn licences(api: &Api<'_>, org: &Org) -> Result<Vec<LicenceRow>, Failure> {
-    let logins = if org.monthly_logins { ", MonthlyLoginsEntitlement, MonthlyLoginsUsed" } else { "" };
+    let logins = if org.monthly_logins {
+        ", MonthlyLoginsEntitlement, MonthlyLoginsUsed"
+    } else {
+        ""
+    };
     api.rows(&format!(
         "SELECT Id, Name, MasterLabel, LicenseDefinitionKey, Status, TotalLicenses, UsedLicenses, \
          UsedLicensesLastUpdated{logins} FROM UserLicense ORDER BY Id"
@@ -62,8 +66,11 @@ pub fn download(call: &Call<'_>, _: Option<&[u8]>) -> Result<Page, Failure> {
     let api = Api::new(call, &org.version);
     let mut pools: Vec<Pool> = vec![];
     for row in licences(&api, &org)? {
-        let Some(pool) = pool(row, call.ctx.now) else { continue };
-        let same = |other: &&mut Pool| other.identifier == pool.identifier && other.metric == pool.metric;
+        let Some(pool) = pool(row, call.ctx.now) else {
+            continue;
+        };
+        let same =
+            |other: &&mut Pool| other.identifier == pool.identifier && other.metric == pool.metric;
         match pools.iter_mut().find(same) {
             // One key in two rows is one pool with the sum of both.
             Some(first) => {
@@ -83,7 +90,10 @@ pub fn download(call: &Call<'_>, _: Option<&[u8]>) -> Result<Page, Failure> {
 
 fn pool(row: LicenceRow, now: i64) -> Option<Pool> {
     let identifier = row.license_definition_key?;
-    let label = row.master_label.or_else(|| row.name.clone()).unwrap_or_else(|| identifier.clone());
+    let label = row
+        .master_label
+        .or_else(|| row.name.clone())
+        .unwrap_or_else(|| identifier.clone());
     let count = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
     let mut attributes: Vec<Attribute> = vec![];
     if let Some(name) = row.name {
@@ -100,7 +110,12 @@ fn pool(row: LicenceRow, now: i64) -> Option<Pool> {
             count(row.monthly_logins_used),
             time::month(now),
         ),
-        None => (Metric::Seats, count(row.total_licenses), count(row.used_licenses), None),
+        None => (
+            Metric::Seats,
+            count(row.total_licenses),
+            count(row.used_licenses),
+            None,
+        ),
     };
     Some(Pool {
         identifier,

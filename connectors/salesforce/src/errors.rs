@@ -54,8 +54,14 @@ pub fn elements(answer: &Answer) -> Vec<VendorError> {
 /// The failure that an answer stands for. Called for every answer that is not the documented success.
 pub fn of(answer: &Answer) -> Failure {
     if answer.is_html() {
-        let message = format!("Salesforce answered {} with a web page instead of data, as it does during maintenance", answer.status());
-        return failure::after(failure::transient("html_answer", message), answer.retry_after_ms());
+        let message = format!(
+            "Salesforce answered {} with a web page instead of data, as it does during maintenance",
+            answer.status()
+        );
+        return failure::after(
+            failure::transient("html_answer", message),
+            answer.retry_after_ms(),
+        );
     }
     let elements = elements(answer);
     let Some(first) = elements.first() else {
@@ -70,7 +76,11 @@ pub fn of(answer: &Answer) -> Failure {
 
 /// The vendor's sentences, verbatim, one after the other.
 pub fn sentence(elements: &[VendorError]) -> String {
-    let all = elements.iter().map(|element| element.message.trim_end_matches('.')).collect::<Vec<_>>().join("; ");
+    let all = elements
+        .iter()
+        .map(|element| element.message.trim_end_matches('.'))
+        .collect::<Vec<_>>()
+        .join("; ");
     if all.is_empty() {
         "Salesforce gave a code and no sentence".to_owned()
     } else {
@@ -82,7 +92,9 @@ pub fn sentence(elements: &[VendorError]) -> String {
 pub fn kind(code: &str, message: &str, status: u16) -> FailureKind {
     match code {
         "INVALID_SESSION_ID" | "INVALID_LOGIN" | "INVALID_AUTH_HEADER" => FailureKind::Auth,
-        "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "FUNCTIONALITY_NOT_ENABLED" => FailureKind::Permission,
+        "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "FUNCTIONALITY_NOT_ENABLED" => {
+            FailureKind::Permission
+        }
         // Daily budget: wait for the rolling window. Too many long requests at once: a moment is enough.
         "REQUEST_LIMIT_EXCEEDED" if message.contains("Concurrent") => FailureKind::RateLimited,
         "REQUEST_LIMIT_EXCEEDED" => FailureKind::Quota,
@@ -102,7 +114,9 @@ pub fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         "INVALID_QUERY_LOCATOR" => FailureKind::Conflict,
         "MALFORMED_ID" => FailureKind::InvalidInput,
         // The query is ours: a fault of the connector.
-        "MALFORMED_QUERY" | "NUMBER_OUTSIDE_VALID_RANGE" | "EXCEEDED_ID_LIMIT" => FailureKind::Internal,
+        "MALFORMED_QUERY" | "NUMBER_OUTSIDE_VALID_RANGE" | "EXCEEDED_ID_LIMIT" => {
+            FailureKind::Internal
+        }
         "FIELD_INTEGRITY_EXCEPTION"
         | "CANNOT_DISABLE_LAST_ADMIN"
         | "FIELD_CUSTOM_VALIDATION_EXCEPTION"
@@ -137,11 +151,17 @@ fn without_code(answer: &Answer) -> Failure {
     let status = answer.status();
     // The identity service says it in plain text, and with 403 instead of 401.
     if answer.body().starts_with(b"Bad_OAuth_Token") {
-        return failure::auth("Bad_OAuth_Token", "Salesforce does not accept the access token");
+        return failure::auth(
+            "Bad_OAuth_Token",
+            "Salesforce does not accept the access token",
+        );
     }
     let message = match status {
         410 => "Salesforce answered 410: this API version is retired".to_owned(),
-        420 => "Salesforce answered 420: no route to this org; it may be moving, expired or deleted".to_owned(),
+        420 => {
+            "Salesforce answered 420: no route to this org; it may be moving, expired or deleted"
+                .to_owned()
+        }
         _ => format!("Salesforce answered {status} without an error code"),
     };
     failure::after(

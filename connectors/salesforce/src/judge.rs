@@ -31,7 +31,10 @@ pub fn judge(answer: &Answer) -> Verdict {
 fn verdict(judgement: Judgement, detail: Failure) -> Verdict {
     // A refusal is shown as one, whatever class its code has while reading.
     let detail = match (judgement, detail.kind) {
-        (Judgement::Refused, FailureKind::Refused | FailureKind::Permission | FailureKind::NotFound) => detail,
+        (
+            Judgement::Refused,
+            FailureKind::Refused | FailureKind::Permission | FailureKind::NotFound,
+        ) => detail,
         (Judgement::Refused, _) => failure::after(
             failure::refused(detail.code, detail.message),
             detail.retry_after_ms,
@@ -47,11 +50,16 @@ fn verdict(judgement: Judgement, detail: Failure) -> Verdict {
 fn judgement(status: u16, detail: &Failure) -> Judgement {
     match detail.code.as_str() {
         // Nothing was changed: the row was not ours, or the request was turned away at the door.
-        "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "REQUEST_LIMIT_EXCEEDED" | "TXN_SECURITY_METERING_ERROR" => {
+        "UNABLE_TO_LOCK_ROW"
+        | "SERVER_UNAVAILABLE"
+        | "REQUEST_LIMIT_EXCEEDED"
+        | "TXN_SECURITY_METERING_ERROR" => {
             return Judgement::RetryLater;
         }
         // It ran, or may have.
-        "UNKNOWN_EXCEPTION" | "REQUEST_RUNNING_TOO_LONG" | "QUERY_TIMEOUT" => return Judgement::Unknown,
+        "UNKNOWN_EXCEPTION" | "REQUEST_RUNNING_TOO_LONG" | "QUERY_TIMEOUT" => {
+            return Judgement::Unknown;
+        }
         _ => {}
     }
     match status {

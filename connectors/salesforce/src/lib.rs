@@ -81,15 +81,25 @@ impl Connector for Salesforce {
         Err(activity::no_such_chain())
     }
 
-    fn download_consumption(call: &Call<'_>, resume: Option<&[u8]>) -> Result<ConsumptionPage, Failure> {
+    fn download_consumption(
+        call: &Call<'_>,
+        resume: Option<&[u8]>,
+    ) -> Result<ConsumptionPage, Failure> {
         consumption::download(call, resume)
     }
 
-    fn plan_reclaim(call: &Call<'_>, targets: &[Target]) -> Result<Vec<Result<Plan, Failure>>, Failure> {
+    fn plan_reclaim(
+        call: &Call<'_>,
+        targets: &[Target],
+    ) -> Result<Vec<Result<Plan, Failure>>, Failure> {
         reclaim::plan(call, targets)
     }
 
-    fn plan_restore(call: &Call<'_>, target: &Target, before: &BeforeImage) -> Result<Plan, Failure> {
+    fn plan_restore(
+        call: &Call<'_>,
+        target: &Target,
+        before: &BeforeImage,
+    ) -> Result<Plan, Failure> {
         restore::plan(call, target, before)
     }
 

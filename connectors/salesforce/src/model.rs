@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+/// Most bytes of a text handed to the host. The longest field that is read has 512 characters; the host refuses a whole
+/// page for one text over 4 KiB, so a single absurd value is cut instead.
+const TEXT_BYTES: usize = 2048;
+
 /// A string that borrows from the body unless it has an escape. (`Option<Cow<str>>` alone would always copy.)
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
@@ -15,9 +19,21 @@ impl Text<'_> {
         &self.0
     }
 
-    /// The text, copied only if it was borrowed.
+    /// The text for the host: copied only if it was borrowed, cut at [`TEXT_BYTES`], and without NUL, which no database
+    /// keeps.
     pub fn into_string(self) -> String {
-        self.0.into_owned()
+        let mut text = self.0.into_owned();
+        if text.len() > TEXT_BYTES {
+            let end = (0..=TEXT_BYTES)
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0);
+            text.truncate(end);
+        }
+        if text.contains('\0') {
+            text.retain(|c| c != '\0');
+        }
+        text
     }
 }
 

@@ -79,10 +79,17 @@ impl Org {
         let user_id = running_user(call, &api)?;
         let columns = user_columns(&api)?;
         let frozen = describe(&api, "UserLogin")?.is_some();
-        let monthly_logins = describe(&api, "UserLicense")?
-            .is_some_and(|fields| fields.iter().any(|(name, _)| name == "MonthlyLoginsEntitlement"));
+        let monthly_logins = describe(&api, "UserLicense")?.is_some_and(|fields| {
+            fields
+                .iter()
+                .any(|(name, _)| name == "MonthlyLoginsEntitlement")
+        });
         if !frozen {
-            call.log(Level::Info, "UserLogin cannot be read; frozen is unknown", &[]);
+            call.log(
+                Level::Info,
+                "UserLogin cannot be read; frozen is unknown",
+                &[],
+            );
         }
         Ok(Self {
             version,
@@ -135,11 +142,17 @@ pub fn listed_versions(call: &Call<'_>) -> Result<Vec<String>, Failure> {
     struct Version {
         version: String,
     }
-    let answer = call.get(INSTANCE, "/services/data/").header("Accept", "application/json").send()?;
+    let answer = call
+        .get(INSTANCE, "/services/data/")
+        .header("Accept", "application/json")
+        .send()?;
     if answer.status() != 200 || answer.is_html() {
         return Err(errors::of(&answer));
     }
-    Ok(json::parse::<Vec<Version>>(answer.body())?.into_iter().map(|row| row.version).collect())
+    Ok(json::parse::<Vec<Version>>(answer.body())?
+        .into_iter()
+        .map(|row| row.version)
+        .collect())
 }
 
 /// The version to speak: the pinned one, else v62.0, else the highest that both sides know.
@@ -167,16 +180,18 @@ pub fn choose(listed: &[String], pinned: Option<&str>) -> Result<String, Failure
         let version = format!("{number}.0");
         listed.contains(&version).then_some(version)
     };
-    known(PREFERRED).or_else(|| SUPPORTED.rev().find_map(known)).ok_or_else(|| {
-        failure::unsupported(
-            "no_supported_api_version",
-            format!(
-                "This org lists no API version between v{}.0 and v{}.0",
-                SUPPORTED.start(),
-                SUPPORTED.end()
-            ),
-        )
-    })
+    known(PREFERRED)
+        .or_else(|| SUPPORTED.rev().find_map(known))
+        .ok_or_else(|| {
+            failure::unsupported(
+                "no_supported_api_version",
+                format!(
+                    "This org lists no API version between v{}.0 and v{}.0",
+                    SUPPORTED.start(),
+                    SUPPORTED.end()
+                ),
+            )
+        })
 }
 
 /// Field names and whether they can be filtered; `None` where the object is hidden or absent in this org.
@@ -189,7 +204,9 @@ fn describe(api: &Api<'_>, object: &str) -> Result<Option<Vec<(String, bool)>>, 
     let describe: Describe<'_> = json::parse(answer.body())?;
     let fields = describe.fields.into_iter();
     Ok(Some(
-        fields.map(|field| (field.name.into_string(), field.filterable != Some(false))).collect(),
+        fields
+            .map(|field| (field.name.into_string(), field.filterable != Some(false)))
+            .collect(),
     ))
 }
 
@@ -211,7 +228,10 @@ pub fn is_absent(failure: &Failure) -> bool {
 
 fn user_columns(api: &Api<'_>) -> Result<Vec<String>, Failure> {
     let fields = describe(api, "User")?.ok_or_else(|| {
-        failure::permission("INVALID_TYPE", "The connecting user cannot see the User object")
+        failure::permission(
+            "INVALID_TYPE",
+            "The connecting user cannot see the User object",
+        )
     })?;
     let find = |wish: &str| fields.iter().find(|(name, _)| name == wish);
     if let Some(missing) = REQUIRED_COLUMNS.iter().find(|wish| find(wish).is_none()) {
@@ -223,7 +243,9 @@ fn user_columns(api: &Api<'_>) -> Result<Vec<String>, Failure> {
     Ok(OPTIONAL_COLUMNS
         .iter()
         // The one column that stands in a WHERE is of no use where it cannot be filtered.
-        .filter(|wish| find(wish).is_some_and(|(_, filterable)| *filterable || **wish != "SystemModstamp"))
+        .filter(|wish| {
+            find(wish).is_some_and(|(_, filterable)| *filterable || **wish != "SystemModstamp")
+        })
         .map(|wish| (*wish).to_owned())
         .collect())
 }
@@ -240,16 +262,25 @@ fn running_user(call: &Call<'_>, api: &Api<'_>) -> Result<Option<String>, Failur
         Err(failure)
             if matches!(
                 failure.kind,
-                FailureKind::Auth | FailureKind::Transient | FailureKind::RateLimited | FailureKind::Quota
+                FailureKind::Auth
+                    | FailureKind::Transient
+                    | FailureKind::RateLimited
+                    | FailureKind::Quota
             ) =>
         {
             return Err(failure);
         }
         Err(failure) => {
-            call.log(Level::Info, "the connecting user's id cannot be read", &[("code", &failure.code)]);
+            call.log(
+                Level::Info,
+                "the connecting user's id cannot be read",
+                &[("code", &failure.code)],
+            );
             return Ok(None);
         }
     };
     let identity: Identity<'_> = json::parse(answer.body())?;
-    Ok(identity.user_id.and_then(|id| ids::widen(id.as_str()).map(|id| id.into_owned())))
+    Ok(identity
+        .user_id
+        .and_then(|id| ids::widen(id.as_str()).map(|id| id.into_owned())))
 }

@@ -100,7 +100,12 @@ struct Licence {
 impl User {
     /// The key of the licence the user holds.
     pub fn licence(&self) -> Option<&str> {
-        self.profile.as_ref()?.user_license.as_ref()?.license_definition_key.as_deref()
+        self.profile
+            .as_ref()?
+            .user_license
+            .as_ref()?
+            .license_definition_key
+            .as_deref()
     }
 
     /// Whether Salesforce counts a seat for the user.
@@ -109,7 +114,10 @@ impl User {
     }
 
     fn is_admin(&self) -> bool {
-        self.profile.as_ref().and_then(|profile| profile.name.as_deref()) == Some(ADMIN_PROFILE)
+        self.profile
+            .as_ref()
+            .and_then(|profile| profile.name.as_deref())
+            == Some(ADMIN_PROFILE)
     }
 
     fn kind(&self) -> AccountKind {
@@ -154,8 +162,14 @@ impl Fresh {
     ///
     /// # Errors
     /// What the queries fail with, but not a hidden `UserLogin`.
-    pub fn read<'t>(api: &Api<'_>, org: &Org, targets: impl Iterator<Item = &'t Target>) -> Result<Self, Failure> {
-        let mut wanted: Vec<_> = targets.filter_map(|target| ids::widen(&target.account)).collect();
+    pub fn read<'t>(
+        api: &Api<'_>,
+        org: &Org,
+        targets: impl Iterator<Item = &'t Target>,
+    ) -> Result<Self, Failure> {
+        let mut wanted: Vec<_> = targets
+            .filter_map(|target| ids::widen(&target.account))
+            .collect();
         wanted.sort_unstable();
         wanted.dedup();
         if wanted.is_empty() {
@@ -244,7 +258,10 @@ pub fn observe(call: &Call<'_>, targets: &[Target]) -> Result<Vec<Observation>, 
     let org = Org::of(call)?;
     let api = Api::new(call, &org.version);
     let fresh = Fresh::read(&api, &org, targets.iter())?;
-    targets.iter().map(|target| Ok(observe_one(&fresh, Action::of(target)?, target))).collect()
+    targets
+        .iter()
+        .map(|target| Ok(observe_one(&fresh, Action::of(target)?, target)))
+        .collect()
 }
 
 fn at_most(targets: &[Target]) -> Result<(), Failure> {
@@ -305,7 +322,8 @@ const UNCHECKED_DEACTIVATE: [&str; 8] = [
     "Whether the org's own validation rules or triggers on User refuse the change",
 ];
 
-const UNCHECKED_FREEZE: [&str; 1] = ["Whether integrations or scheduled jobs log in as this person"];
+const UNCHECKED_FREEZE: [&str; 1] =
+    ["Whether integrations or scheduled jobs log in as this person"];
 
 const CONSEQUENCES_DEACTIVATE: [&str; 4] = [
     "The person can no longer log in; records stay owned by the person and opportunities and forecasts still show them",
@@ -336,24 +354,30 @@ fn plan_one(org: &Org, fresh: &Fresh, admins: &Admins, action: Action, target: &
     };
     plan.before = Some(before_image(fresh, user));
     if !user.is_active() {
-        plan.consequences.push("The user is already inactive: nothing will be sent".to_owned());
+        plan.consequences
+            .push("The user is already inactive: nothing will be sent".to_owned());
         return plan;
     }
     plan.blockers = blockers(org, admins, action, user, target);
     match &org.user_id {
         Some(_) => {}
-        None => plan.unchecked.push("Whether this is the user that the connection itself uses".to_owned()),
+        None => plan
+            .unchecked
+            .push("Whether this is the user that the connection itself uses".to_owned()),
     }
     if matches!(admins, Admins::Unknown) && user.is_admin() {
-        plan.unchecked.push("Whether this is the last active System Administrator".to_owned());
+        plan.unchecked
+            .push("Whether this is the last active System Administrator".to_owned());
     }
     match action {
         Action::Deactivate => {
             if !fresh.knows_frozen() {
                 plan.unchecked.push("Whether the user is frozen".to_owned());
             }
-            plan.unchecked.extend(UNCHECKED_DEACTIVATE.map(str::to_owned));
-            plan.consequences.extend(CONSEQUENCES_DEACTIVATE.map(str::to_owned));
+            plan.unchecked
+                .extend(UNCHECKED_DEACTIVATE.map(str::to_owned));
+            plan.consequences
+                .extend(CONSEQUENCES_DEACTIVATE.map(str::to_owned));
             plan.frees.extend(user.licence().map(str::to_owned));
             plan.steps.push(patch_user(org, user, false));
         }
@@ -361,10 +385,12 @@ fn plan_one(org: &Org, fresh: &Fresh, admins: &Admins, action: Action, target: &
             plan.unchecked.extend(UNCHECKED_FREEZE.map(str::to_owned));
             match fresh.login(user) {
                 Some(row) if row.is_frozen == Some(true) => {
-                    plan.consequences.push("The user is already frozen: nothing will be sent".to_owned());
+                    plan.consequences
+                        .push("The user is already frozen: nothing will be sent".to_owned());
                 }
                 Some(row) => {
-                    plan.consequences.extend(CONSEQUENCES_FREEZE.map(str::to_owned));
+                    plan.consequences
+                        .extend(CONSEQUENCES_FREEZE.map(str::to_owned));
                     plan.steps.push(patch_login(org, user, row, true));
                 }
                 None if fresh.knows_frozen() => plan.blockers.push(blocker(
@@ -388,7 +414,13 @@ fn plan_one(org: &Org, fresh: &Fresh, admins: &Admins, action: Action, target: &
     plan
 }
 
-fn blockers(org: &Org, admins: &Admins, action: Action, user: &User, target: &Target) -> Vec<Blocker> {
+fn blockers(
+    org: &Org,
+    admins: &Admins,
+    action: Action,
+    user: &User,
+    target: &Target,
+) -> Vec<Blocker> {
     let mut found = vec![];
     if org.user_id.as_deref() == Some(user.id.as_str()) {
         found.push(blocker(
@@ -405,7 +437,10 @@ fn blockers(org: &Org, admins: &Admins, action: Action, user: &User, target: &Ta
         ));
     }
     if user.licence() != Some(target.identifier.as_str()) {
-        let holds = user.licence().map_or_else(|| "no user licence".to_owned(), |key| format!("the licence {key}"));
+        let holds = user.licence().map_or_else(
+            || "no user licence".to_owned(),
+            |key| format!("the licence {key}"),
+        );
         found.push(blocker(
             "licence_changed",
             &format!("The user now holds {holds}, not {}", target.identifier),
@@ -448,29 +483,50 @@ fn before_image(fresh: &Fresh, user: &User) -> BeforeImage {
     };
     BeforeImage {
         format: BEFORE_FORMAT.to_owned(),
-        data: serde_json::to_vec(&before).expect("a struct of texts and booleans always serialises"),
+        data: serde_json::to_vec(&before)
+            .expect("a struct of texts and booleans always serialises"),
     }
 }
 
 /// The request that switches a user's licence on or off.
 pub fn patch_user(org: &Org, user: &User, active: bool) -> Step {
     let says = if active {
-        format!("Sets IsActive to true on user {}: the person can log in again and holds a seat", user.id)
+        format!(
+            "Sets IsActive to true on user {}: the person can log in again and holds a seat",
+            user.id
+        )
     } else {
-        format!("Sets IsActive to false on user {}: the person can no longer log in and the seat returns to the pool", user.id)
+        format!(
+            "Sets IsActive to false on user {}: the person can no longer log in and the seat returns to the pool",
+            user.id
+        )
     };
-    step(format!("/services/data/v{}/sobjects/User/{}", org.version, user.id), &format!("{{\"IsActive\":{active}}}"), says)
+    step(
+        format!("/services/data/v{}/sobjects/User/{}", org.version, user.id),
+        &format!("{{\"IsActive\":{active}}}"),
+        says,
+    )
 }
 
 /// The request that blocks or unblocks a user's login.
 pub fn patch_login(org: &Org, user: &User, row: &UserLoginRow, frozen: bool) -> Step {
     let says = if frozen {
-        format!("Sets IsFrozen to true for user {}: the person can no longer log in, the seat stays used", user.id)
+        format!(
+            "Sets IsFrozen to true for user {}: the person can no longer log in, the seat stays used",
+            user.id
+        )
     } else {
-        format!("Sets IsFrozen to false for user {}: the person can log in again", user.id)
+        format!(
+            "Sets IsFrozen to false for user {}: the person can log in again",
+            user.id
+        )
     };
     let id = ids::widen(&row.id).map_or_else(|| row.id.clone(), |id| id.into_owned());
-    step(format!("/services/data/v{}/sobjects/UserLogin/{id}", org.version), &format!("{{\"IsFrozen\":{frozen}}}"), says)
+    step(
+        format!("/services/data/v{}/sobjects/UserLogin/{id}", org.version),
+        &format!("{{\"IsFrozen\":{frozen}}}"),
+        says,
+    )
 }
 
 fn step(path: String, body: &str, says: String) -> Step {
@@ -487,21 +543,42 @@ fn step(path: String, body: &str, says: String) -> Step {
 fn observe_one(fresh: &Fresh, action: Action, target: &Target) -> Observation {
     let observed = |state, detail: String| Observation { state, detail };
     let Some(user) = fresh.user(target) else {
-        return observed(State::Gone, "Salesforce shows no user with this id".to_owned());
+        return observed(
+            State::Gone,
+            "Salesforce shows no user with this id".to_owned(),
+        );
     };
     match action {
-        Action::Deactivate if !user.is_active() => observed(State::Reclaimed, "IsActive is false".to_owned()),
+        Action::Deactivate if !user.is_active() => {
+            observed(State::Reclaimed, "IsActive is false".to_owned())
+        }
         Action::Deactivate => match user.licence() {
-            Some(key) if key == target.identifier => observed(State::Untouched, "IsActive is true".to_owned()),
-            Some(key) => observed(State::Partly, format!("IsActive is true and the licence is now {key}")),
-            None => observed(State::Partly, "IsActive is true and the user holds no licence".to_owned()),
+            Some(key) if key == target.identifier => {
+                observed(State::Untouched, "IsActive is true".to_owned())
+            }
+            Some(key) => observed(
+                State::Partly,
+                format!("IsActive is true and the licence is now {key}"),
+            ),
+            None => observed(
+                State::Partly,
+                "IsActive is true and the user holds no licence".to_owned(),
+            ),
         },
         Action::Freeze => match fresh.login(user).and_then(|row| row.is_frozen) {
             Some(true) => observed(State::Reclaimed, "IsFrozen is true".to_owned()),
-            _ if !user.is_active() => observed(State::Partly, "IsFrozen is not set and IsActive is false".to_owned()),
+            _ if !user.is_active() => observed(
+                State::Partly,
+                "IsFrozen is not set and IsActive is false".to_owned(),
+            ),
             Some(false) => observed(State::Untouched, "IsFrozen is false".to_owned()),
-            None if fresh.knows_frozen() => observed(State::Unknown, "The user has no login row".to_owned()),
-            None => observed(State::Unknown, "UserLogin cannot be read with these rights".to_owned()),
+            None if fresh.knows_frozen() => {
+                observed(State::Unknown, "The user has no login row".to_owned())
+            }
+            None => observed(
+                State::Unknown,
+                "UserLogin cannot be read with these rights".to_owned(),
+            ),
         },
     }
 }

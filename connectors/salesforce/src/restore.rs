@@ -29,7 +29,10 @@ pub fn plan(call: &Call<'_>, target: &Target, before: &BeforeImage) -> Result<Pl
     if before.format != BEFORE_FORMAT {
         return Err(failure::unsupported(
             "before_image_format",
-            format!("This version restores from {BEFORE_FORMAT}, not from {:?}", before.format),
+            format!(
+                "This version restores from {BEFORE_FORMAT}, not from {:?}",
+                before.format
+            ),
         ));
     }
     let before: Before = json::parse(&before.data)?;
@@ -45,7 +48,11 @@ pub fn plan(call: &Call<'_>, target: &Target, before: &BeforeImage) -> Result<Pl
         before: None,
     };
     let Some(user) = fresh.user(target) else {
-        plan.blockers.push(blocker("not_found", "Salesforce shows no user with this id to the connecting user", None));
+        plan.blockers.push(blocker(
+            "not_found",
+            "Salesforce shows no user with this id to the connecting user",
+            None,
+        ));
         return Ok(plan);
     };
     match action {
@@ -55,34 +62,50 @@ pub fn plan(call: &Call<'_>, target: &Target, before: &BeforeImage) -> Result<Pl
     Ok(plan)
 }
 
-fn reactivate(api: &Api<'_>, org: &Org, user: &User, before: &Before, plan: &mut Plan) -> Result<(), Failure> {
+fn reactivate(
+    api: &Api<'_>,
+    org: &Org,
+    user: &User,
+    before: &Before,
+    plan: &mut Plan,
+) -> Result<(), Failure> {
     if !before.is_active {
-        plan.consequences.push("The user was inactive before: nothing will be sent".to_owned());
+        plan.consequences
+            .push("The user was inactive before: nothing will be sent".to_owned());
         return Ok(());
     }
     if user.is_active() {
-        plan.consequences.push("The user is active again already: nothing will be sent".to_owned());
+        plan.consequences
+            .push("The user is active again already: nothing will be sent".to_owned());
         return Ok(());
     }
     if user.profile_id != before.profile_id {
-        plan.consequences.push("The profile was changed since; it is not changed back".to_owned());
+        plan.consequences
+            .push("The profile was changed since; it is not changed back".to_owned());
     }
     if user.user_role_id != before.user_role_id {
-        plan.consequences.push("The role was changed since; it is not changed back".to_owned());
+        plan.consequences
+            .push("The role was changed since; it is not changed back".to_owned());
     }
     if user.manager_id != before.manager_id {
-        plan.consequences.push("The manager was changed since; it is not changed back".to_owned());
+        plan.consequences
+            .push("The manager was changed since; it is not changed back".to_owned());
     }
     plan.consequences.extend(LOST.map(str::to_owned));
     // The seat that a reactivation takes is that of the profile the user has now.
     match free_seats(api, org, user.licence())? {
         Some(free) if free <= 0 => plan.blockers.push(blocker(
             "no_free_seat",
-            &format!("All seats of {} are in use", user.licence().unwrap_or("this licence")),
+            &format!(
+                "All seats of {} are in use",
+                user.licence().unwrap_or("this licence")
+            ),
             Some("Free a seat of this licence, or buy one, then undo again"),
         )),
         Some(_) => {}
-        None => plan.unchecked.push("Whether a seat is free for the user".to_owned()),
+        None => plan
+            .unchecked
+            .push("Whether a seat is free for the user".to_owned()),
     }
     if plan.blockers.is_empty() {
         plan.steps.push(patch_user(org, user, true));
@@ -92,12 +115,14 @@ fn reactivate(api: &Api<'_>, org: &Org, user: &User, before: &Before, plan: &mut
 
 fn unfreeze(org: &Org, fresh: &Fresh, user: &User, before: &Before, plan: &mut Plan) {
     if before.is_frozen == Some(true) {
-        plan.consequences.push("The user was frozen before: nothing will be sent".to_owned());
+        plan.consequences
+            .push("The user was frozen before: nothing will be sent".to_owned());
         return;
     }
     match fresh.login(user) {
         Some(row) if row.is_frozen == Some(false) => {
-            plan.consequences.push("The user is not frozen any more: nothing will be sent".to_owned());
+            plan.consequences
+                .push("The user is not frozen any more: nothing will be sent".to_owned());
         }
         Some(row) => plan.steps.push(patch_login(org, user, row, false)),
         None if fresh.knows_frozen() => plan.blockers.push(blocker(
@@ -122,7 +147,10 @@ fn free_seats(api: &Api<'_>, org: &Org, key: Option<&str>) -> Result<Option<i64>
         Err(failure) => return Err(failure),
     };
     let mut free = None;
-    for row in rows.iter().filter(|row| row.license_definition_key.as_deref() == Some(key)) {
+    for row in rows
+        .iter()
+        .filter(|row| row.license_definition_key.as_deref() == Some(key))
+    {
         match (row.total_licenses, row.used_licenses) {
             (Some(total), Some(used)) if total >= 0 => *free.get_or_insert(0) += total - used,
             _ => return Ok(None),

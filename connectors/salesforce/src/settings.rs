@@ -32,7 +32,13 @@ impl Settings {
     /// `invalid-input`, code `bad_settings`.
     pub fn of(ctx: &Context) -> Result<Self, Failure> {
         serde_json::from_str(&ctx.settings).map_err(|error| {
-            failure::invalid_input("bad_settings", format!("The profile's settings cannot be read (column {})", error.column()))
+            failure::invalid_input(
+                "bad_settings",
+                format!(
+                    "The profile's settings cannot be read (column {})",
+                    error.column()
+                ),
+            )
         })
     }
 

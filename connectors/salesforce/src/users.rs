@@ -9,7 +9,9 @@ use seatwise_connector_sdk::{
     Answer, Attribute, Call, Failure, Level, attribute,
     cursor::{Reader, Writer},
     failure, json,
-    subscriptions::{Account, AccountFact, AccountKind, Assignment, Fact, LastActivity, Outline, Page},
+    subscriptions::{
+        Account, AccountFact, AccountKind, Assignment, Fact, LastActivity, Outline, Page,
+    },
 };
 
 use crate::{
@@ -90,7 +92,12 @@ impl Cursor {
         let stage = match reader.number()? {
             0 => Stage::Users,
             1 => Stage::Frozen,
-            _ => return Err(failure::invalid_input("cursor_damaged", "The resume point names no chain")),
+            _ => {
+                return Err(failure::invalid_input(
+                    "cursor_damaged",
+                    "The resume point names no chain",
+                ));
+            }
         };
         let cursor = Self {
             stage,
@@ -112,7 +119,10 @@ pub fn begin(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
     let org = Org::of(call)?;
     let api = Api::new(call, &org.version);
     let since = since.filter(|_| org.has("SystemModstamp"));
-    let expected_accounts = api.count(&format!("SELECT COUNT() FROM User{}", changed_since(since, " WHERE ")))?;
+    let expected_accounts = api.count(&format!(
+        "SELECT COUNT() FROM User{}",
+        changed_since(since, " WHERE ")
+    ))?;
     let mut chains = vec![Cursor::start(Stage::Users, since).write()];
     if org.frozen {
         // Freezing does not touch the user's own stamp, so the frozen are always read whole.
@@ -128,7 +138,9 @@ pub fn begin(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
 fn changed_since(since: Option<i64>, before: &str) -> String {
     since
         .and_then(time::literal)
-        .map_or_else(String::new, |moment| format!("{before}SystemModstamp >= {moment}"))
+        .map_or_else(String::new, |moment| {
+            format!("{before}SystemModstamp >= {moment}")
+        })
 }
 
 /// One page of one chain.
@@ -161,14 +173,23 @@ pub fn first_page(org: &Org) -> String {
 }
 
 /// The page a cursor stands at. The flag says that the query was started anew, by key.
-fn fetch(call: &Call<'_>, api: &Api<'_>, cursor: &Cursor, by_key: impl FnOnce() -> String) -> Result<(Answer, bool), Failure> {
+fn fetch(
+    call: &Call<'_>,
+    api: &Api<'_>,
+    cursor: &Cursor,
+    by_key: impl FnOnce() -> String,
+) -> Result<(Answer, bool), Failure> {
     if cursor.locator.is_empty() {
         return Ok((api.query(&by_key())?, true));
     }
     match api.get(&cursor.locator) {
         Ok(answer) => Ok((answer, false)),
         Err(failure) if failure.code == "INVALID_QUERY_LOCATOR" => {
-            call.log(Level::Info, "Salesforce has dropped the cursor; going on after the last id", &[]);
+            call.log(
+                Level::Info,
+                "Salesforce has dropped the cursor; going on after the last id",
+                &[],
+            );
             Ok((api.query(&by_key())?, true))
         }
         Err(failure) => Err(failure),
@@ -190,18 +211,28 @@ fn advance<T>(
             format!("Salesforce said {} rows and sent {rows}", page.total_size),
         ));
     }
-    let used = if started_anew { "" } else { cursor.locator.as_str() };
+    let used = if started_anew {
+        ""
+    } else {
+        cursor.locator.as_str()
+    };
     let Some(locator) = next_locator(page.done, page.next_records_url.as_ref(), used)? else {
         if rows < page.total_size {
             return Err(failure::malformed(
                 "rows_missing",
-                format!("Salesforce said {} rows and ended after {rows}", page.total_size),
+                format!(
+                    "Salesforce said {} rows and ended after {rows}",
+                    page.total_size
+                ),
             ));
         }
         return Ok(None);
     };
     let Some(last_id) = last_id else {
-        return Err(failure::malformed("empty_page", "Salesforce sent an empty page and says that there are more"));
+        return Err(failure::malformed(
+            "empty_page",
+            "Salesforce sent an empty page and says that there are more",
+        ));
     };
     let next = Cursor {
         locator,
@@ -220,7 +251,11 @@ fn users_page(call: &Call<'_>, api: &Api<'_>, org: &Org, cursor: Cursor) -> Resu
             filters.push(format!("Id > {}", soql::quote(&cursor.last_id)));
         }
         filters.extend(Some(changed_since(cursor.since, "")).filter(|filter| !filter.is_empty()));
-        let filters = if filters.is_empty() { String::new() } else { format!(" WHERE {}", filters.join(" AND ")) };
+        let filters = if filters.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", filters.join(" AND "))
+        };
         format!("{}{filters} ORDER BY Id", select(org))
     };
     let (answer, started_anew) = fetch(call, api, &cursor, by_key)?;
@@ -248,12 +283,18 @@ fn frozen_page(call: &Call<'_>, api: &Api<'_>, cursor: Cursor) -> Result<Page, F
         } else {
             format!(" AND Id > {}", soql::quote(&cursor.last_id))
         };
-        format!("SELECT Id, UserId, IsFrozen FROM UserLogin WHERE IsFrozen = true{after} ORDER BY Id")
+        format!(
+            "SELECT Id, UserId, IsFrozen FROM UserLogin WHERE IsFrozen = true{after} ORDER BY Id"
+        )
     };
     let (answer, started_anew) = match fetch(call, api, &cursor, by_key) {
         Ok(fetched) => fetched,
         Err(failure) if org::is_absent(&failure) => {
-            call.log(Level::Warn, "UserLogin cannot be read; frozen is unknown", &[("code", &failure.code)]);
+            call.log(
+                Level::Warn,
+                "UserLogin cannot be read; frozen is unknown",
+                &[("code", &failure.code)],
+            );
             return Ok(empty_page(api));
         }
         Err(failure) => return Err(failure),
@@ -280,7 +321,10 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
             format!("At most {MAX_LOOKUP} accounts can be looked up at once"),
         ));
     }
-    let ids = asked.iter().map(|id| ids::given(id)).collect::<Result<Vec<_>, _>>()?;
+    let ids = asked
+        .iter()
+        .map(|id| ids::given(id))
+        .collect::<Result<Vec<_>, _>>()?;
     let org = Org::of(call)?;
     let api = Api::new(call, &org.version);
     let mut out = empty_page(&api);
@@ -289,7 +333,10 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
     }
     let list = soql::list(ids.iter().map(String::as_str));
     // 200 rows are one page at every batch size Salesforce allows, but a wide row may still split it.
-    let mut answer = api.query(&format!("{} WHERE Id IN ({list}) ORDER BY Id", select(&org)))?;
+    let mut answer = api.query(&format!(
+        "{} WHERE Id IN ({list}) ORDER BY Id",
+        select(&org)
+    ))?;
     let mut used = String::new();
     loop {
         let page: QueryPage<'_, UserRow<'_>> = json::parse(answer.body())?;
@@ -299,7 +346,10 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
         }
         let Some(next) = next else { break };
         if out.accounts.len() >= ids.len() {
-            return Err(failure::malformed("too_many_rows", "Salesforce sends more users than were asked for"));
+            return Err(failure::malformed(
+                "too_many_rows",
+                "Salesforce sends more users than were asked for",
+            ));
         }
         answer = api.get(&next)?;
         used = next;
@@ -308,7 +358,11 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
         match user_logins(&api, &list) {
             Ok(rows) => rows.iter().for_each(|row| push_frozen(&mut out, row)),
             Err(failure) if org::is_absent(&failure) => {
-                call.log(Level::Warn, "UserLogin cannot be read; frozen is unknown", &[("code", &failure.code)]);
+                call.log(
+                    Level::Warn,
+                    "UserLogin cannot be read; frozen is unknown",
+                    &[("code", &failure.code)],
+                );
             }
             Err(failure) => return Err(failure),
         }
@@ -341,11 +395,16 @@ fn empty_page(api: &Api<'_>) -> Page {
 fn in_scope(row: &UserRow<'_>, settings: &Settings) -> bool {
     let user_type = row.user_type.as_ref().map_or("", Text::as_str);
     (settings.include_inactive || row.is_active != Some(false))
-        && !settings.leave_out_user_types.iter().any(|left_out| left_out == user_type)
+        && !settings
+            .leave_out_user_types
+            .iter()
+            .any(|left_out| left_out == user_type)
 }
 
 fn push_frozen(page: &mut Page, row: &UserLoginRow) {
-    if let (Some(frozen), Some(account)) = (row.is_frozen, row.user_id.as_deref().and_then(ids::widen)) {
+    if let (Some(frozen), Some(account)) =
+        (row.is_frozen, row.user_id.as_deref().and_then(ids::widen))
+    {
         page.facts.push(AccountFact {
             account: account.into_owned(),
             fact: Fact::Frozen(frozen),
@@ -362,7 +421,9 @@ fn push_user(page: &mut Page, row: UserRow<'_>) -> Result<(), Failure> {
         None => LastActivity::Unknown,
         Some(None) => LastActivity::Never,
         // A date that is none must not look like "never".
-        Some(Some(date)) => time::parse(date.as_str()).map_or(LastActivity::Unknown, LastActivity::At),
+        Some(Some(date)) => {
+            time::parse(date.as_str()).map_or(LastActivity::Unknown, LastActivity::At)
+        }
     };
     let mut attributes: Vec<Attribute> = vec![];
     let mut push = |name: &str, value: Option<Text<'_>>| {
@@ -379,10 +440,12 @@ fn push_user(page: &mut Page, row: UserRow<'_>) -> Result<(), Failure> {
 
     if let Some(profile) = row.profile {
         let licence = profile.user_license;
-        let key = licence.as_ref().and_then(|licence| licence.license_definition_key.as_ref());
+        let key = licence
+            .as_ref()
+            .and_then(|licence| licence.license_definition_key.as_ref());
         if let Some(key) = key {
             let mut evidence = Vec::with_capacity(3);
-            let identifier = key.as_str().to_owned();
+            let identifier = key.clone().into_string();
             if let Some(name) = licence.and_then(|licence| licence.name) {
                 evidence.push(attribute("licence", name.into_string()));
             }
@@ -408,7 +471,10 @@ fn push_user(page: &mut Page, row: UserRow<'_>) -> Result<(), Failure> {
         name: row.name.map(Text::into_string),
         kind,
         active: row.is_active.unwrap_or(true),
-        created: row.created_date.as_ref().and_then(|date| time::parse(date.as_str())),
+        created: row
+            .created_date
+            .as_ref()
+            .and_then(|date| time::parse(date.as_str())),
         last_activity,
         attributes,
     });
@@ -424,18 +490,28 @@ fn kind_of(row: &UserRow<'_>) -> AccountKind {
         .and_then(|profile| profile.user_license.as_ref())
         .and_then(|licence| licence.license_definition_key.as_ref())
         .map(Text::as_str);
-    account_kind(user_type, username, row.profile.is_some(), key.unwrap_or_default())
+    account_kind(
+        user_type,
+        username,
+        row.profile.is_some(),
+        key.unwrap_or_default(),
+    )
 }
 
 /// Who an account is, from its type and licence. System accounts are counted and never taken back.
 pub fn account_kind(user_type: &str, username: &str, has_profile: bool, key: &str) -> AccountKind {
-    let system_name = username.starts_with("chatty.") && username.ends_with("@chatter.salesforce.com");
+    let system_name =
+        username.starts_with("chatty.") && username.ends_with("@chatter.salesforce.com");
     if !has_profile || system_name || is_service_licence(key) {
         return AccountKind::Service;
     }
     match user_type {
         "AutomatedProcess" | "CloudIntegrationUser" | "Guest" => AccountKind::Service,
-        "PowerPartner" | "CspLitePortal" | "CustomerSuccess" | "PowerCustomerSuccess" | "SelfService" => AccountKind::External,
+        "PowerPartner"
+        | "CspLitePortal"
+        | "CustomerSuccess"
+        | "PowerCustomerSuccess"
+        | "SelfService" => AccountKind::External,
         "CsnOnly" if key == "CSN_External" => AccountKind::External,
         "Standard" | "CsnOnly" => AccountKind::Person,
         _ => AccountKind::Unknown,
@@ -444,5 +520,7 @@ pub fn account_kind(user_type: &str, username: &str, has_profile: bool, key: &st
 
 /// Licences that only machines hold.
 pub fn is_service_licence(key: &str) -> bool {
-    key.starts_with("PID_DigitalAgent") || key.ends_with("_INTEGRATION_USER") || key == "PID_XOrg_Proxy_User"
+    key.starts_with("PID_DigitalAgent")
+        || key.ends_with("_INTEGRATION_USER")
+        || key == "PID_XOrg_Proxy_User"
 }

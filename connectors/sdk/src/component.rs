@@ -3,8 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::{
-    Call, Context, Failure, activity,
-    bindings::exports::seatwise::connector as exports,
+    Call, Context, Failure, activity, bindings::exports::seatwise::connector as exports,
     connection, consumption, reclaim, subscriptions,
 };
 
@@ -35,7 +34,10 @@ pub trait Connector {
     ///
     /// # Errors
     /// Any [`Failure`]; nothing has been stored yet.
-    fn begin_subscriptions(call: &Call<'_>, since: Option<i64>) -> Result<subscriptions::Outline, Failure>;
+    fn begin_subscriptions(
+        call: &Call<'_>,
+        since: Option<i64>,
+    ) -> Result<subscriptions::Outline, Failure>;
 
     /// Reads one page of one chain.
     ///
@@ -65,7 +67,10 @@ pub trait Connector {
     ///
     /// # Errors
     /// Any [`Failure`].
-    fn download_consumption(call: &Call<'_>, resume: Option<&[u8]>) -> Result<consumption::Page, Failure>;
+    fn download_consumption(
+        call: &Call<'_>,
+        resume: Option<&[u8]>,
+    ) -> Result<consumption::Page, Failure>;
 
     /// Plans, one answer per target and in their order. The same facts must give the same bytes: the host compares the
     /// plan it is about to send with the plan that was approved.
@@ -94,7 +99,10 @@ pub trait Connector {
     ///
     /// # Errors
     /// Any [`Failure`]; the host asks again later.
-    fn observe(call: &Call<'_>, targets: &[reclaim::Target]) -> Result<Vec<reclaim::Observation>, Failure>;
+    fn observe(
+        call: &Call<'_>,
+        targets: &[reclaim::Target],
+    ) -> Result<Vec<reclaim::Observation>, Failure>;
 }
 
 /// Carries a [`Connector`] to the generated exports; named only by [`export!`](crate::export).
@@ -154,7 +162,10 @@ impl<C: Connector> exports::activity::Guest for Component<C> {
 }
 
 impl<C: Connector> exports::consumption::Guest for Component<C> {
-    fn download_consumption(ctx: Context, resume: Option<Vec<u8>>) -> Result<consumption::Page, Failure> {
+    fn download_consumption(
+        ctx: Context,
+        resume: Option<Vec<u8>>,
+    ) -> Result<consumption::Page, Failure> {
         C::download_consumption(&call(&ctx), resume.as_deref())
     }
 }
@@ -179,7 +190,10 @@ impl<C: Connector> exports::reclaim::Guest for Component<C> {
         C::judge(&ctx, &step, &crate::Answer::new(response))
     }
 
-    fn observe(ctx: Context, targets: Vec<reclaim::Target>) -> Result<Vec<reclaim::Observation>, Failure> {
+    fn observe(
+        ctx: Context,
+        targets: Vec<reclaim::Target>,
+    ) -> Result<Vec<reclaim::Observation>, Failure> {
         C::observe(&call(&ctx), &targets)
     }
 }

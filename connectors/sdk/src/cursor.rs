@@ -65,7 +65,10 @@ pub struct Reader<'a> {
 }
 
 fn damaged() -> Failure {
-    failure::invalid_input("cursor_damaged", "The resume point cannot be read; start again from the beginning")
+    failure::invalid_input(
+        "cursor_damaged",
+        "The resume point cannot be read; start again from the beginning",
+    )
 }
 
 impl<'a> Reader<'a> {
@@ -78,7 +81,9 @@ impl<'a> Reader<'a> {
             Some((first, rest)) if *first == version => Ok(Self { rest }),
             Some((first, _)) => Err(failure::invalid_input(
                 "cursor_version",
-                format!("The resume point has format {first}, this connector reads {version}; start again from the beginning"),
+                format!(
+                    "The resume point has format {first}, this connector reads {version}; start again from the beginning"
+                ),
             )),
             None => Err(damaged()),
         }
@@ -138,7 +143,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `cursor_damaged` where bytes are left over.
     pub fn end(self) -> Result<(), Failure> {
-        if self.rest.is_empty() { Ok(()) } else { Err(damaged()) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(damaged())
+        }
     }
 }
 
@@ -148,8 +157,19 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_back() {
-        for (number, maybe) in [(0, None), (127, Some(-1)), (128, Some(0)), (u64::MAX, Some(i64::MIN)), (7, Some(i64::MAX))] {
-            let bytes = Writer::new(3).number(number).text("é'").maybe(maybe).texts(["a", ""].into_iter()).finish();
+        for (number, maybe) in [
+            (0, None),
+            (127, Some(-1)),
+            (128, Some(0)),
+            (u64::MAX, Some(i64::MIN)),
+            (7, Some(i64::MAX)),
+        ] {
+            let bytes = Writer::new(3)
+                .number(number)
+                .text("é'")
+                .maybe(maybe)
+                .texts(["a", ""].into_iter())
+                .finish();
             let mut reader = Reader::open(&bytes, 3).unwrap();
             assert_eq!(reader.number().unwrap(), number);
             assert_eq!(reader.text().unwrap(), "é'");
@@ -162,13 +182,20 @@ mod tests {
     #[test]
     fn another_version_is_refused_by_name() {
         let bytes = Writer::new(2).finish();
-        assert_eq!(Reader::open(&bytes, 1).err().unwrap().code, "cursor_version");
+        assert_eq!(
+            Reader::open(&bytes, 1).err().unwrap().code,
+            "cursor_version"
+        );
         assert_eq!(Reader::open(&[], 1).err().unwrap().code, "cursor_damaged");
     }
 
     #[test]
     fn every_cut_and_every_surplus_byte_is_noticed() {
-        let whole = Writer::new(1).number(300).text("locator").maybe(Some(5)).finish();
+        let whole = Writer::new(1)
+            .number(300)
+            .text("locator")
+            .maybe(Some(5))
+            .finish();
         let read = |bytes: &[u8]| -> Result<(), Failure> {
             let mut reader = Reader::open(bytes, 1)?;
             reader.number()?;

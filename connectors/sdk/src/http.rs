@@ -4,10 +4,7 @@
 //! The connector never sees a URL or a credential: it names an origin of its manifest and a path on it.
 
 pub use crate::bindings::seatwise::connector::http::{Method, Request, Response};
-use crate::{
-    Context, Failure, Level,
-    bindings::seatwise::connector::http::Header,
-};
+use crate::{Context, Failure, Level, bindings::seatwise::connector::http::Header};
 
 /// Sends one read request. Implemented by the host's import and by the test kit.
 pub trait Http {
@@ -79,8 +76,10 @@ impl<'a> Call<'a> {
 
     /// Writes a record to the host's log.
     pub fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
-        let fields: Vec<(String, String)> =
-            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let fields: Vec<(String, String)> = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         self.log.emit(level, message, &fields);
     }
 }
@@ -149,7 +148,10 @@ impl Answer {
     /// byte only where no content type was sent.
     pub fn is_html(&self) -> bool {
         match self.header("content-type") {
-            Some(kind) => kind.trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html")),
+            Some(kind) => kind
+                .trim_start()
+                .get(..9)
+                .is_some_and(|start| start.eq_ignore_ascii_case("text/html")),
             None => self.body().iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<'),
         }
     }
@@ -206,10 +208,22 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_and_anything_else_is_ignored() {
-        assert_eq!(answer(&[("retry-after", "7")], "").retry_after_ms(), Some(7000));
-        assert_eq!(answer(&[("retry-after", "Sat, 21 Nov 2026 07:28:00 GMT")], "").retry_after_ms(), None);
-        assert_eq!(answer(&[("retry-after", "99999999999999999999")], "").retry_after_ms(), None);
-        assert_eq!(answer(&[("retry-after", "18446744073709551615")], "").retry_after_ms(), None);
+        assert_eq!(
+            answer(&[("retry-after", "7")], "").retry_after_ms(),
+            Some(7000)
+        );
+        assert_eq!(
+            answer(&[("retry-after", "Sat, 21 Nov 2026 07:28:00 GMT")], "").retry_after_ms(),
+            None
+        );
+        assert_eq!(
+            answer(&[("retry-after", "99999999999999999999")], "").retry_after_ms(),
+            None
+        );
+        assert_eq!(
+            answer(&[("retry-after", "18446744073709551615")], "").retry_after_ms(),
+            None
+        );
         assert_eq!(answer(&[], "").retry_after_ms(), None);
     }
 

@@ -62,17 +62,30 @@ mod tests {
         let failure = parse::<Row<'_>>(b"{\"name\":\n \"secret\" oops").unwrap_err();
         assert_eq!(failure.kind, FailureKind::Malformed);
         assert_eq!(failure.code, "malformed_json");
-        assert_eq!(failure.message, "The answer of 23 bytes is not JSON at byte 19");
+        assert_eq!(
+            failure.message,
+            "The answer of 23 bytes is not JSON at byte 19"
+        );
         let failure = parse::<Row<'_>>(b"{\"name\":\"sec").unwrap_err();
-        assert_eq!(failure.message, "The answer of 12 bytes ends in the middle at byte 11");
+        assert_eq!(
+            failure.message,
+            "The answer of 12 bytes ends in the middle at byte 11"
+        );
         let failure = parse::<Row<'_>>(b"{\"name\":[\"secret\"]}").unwrap_err();
-        assert!(failure.message.contains("another shape"), "{}", failure.message);
+        assert!(
+            failure.message.contains("another shape"),
+            "{}",
+            failure.message
+        );
         assert!(!failure.message.contains("secret"));
     }
 
     #[test]
     fn nesting_ten_thousand_deep_is_a_failure_and_no_overflow() {
         let body = vec![b'['; 10_000];
-        assert_eq!(parse::<serde::de::IgnoredAny>(&body).unwrap_err().kind, FailureKind::Malformed);
+        assert_eq!(
+            parse::<serde::de::IgnoredAny>(&body).unwrap_err().kind,
+            FailureKind::Malformed
+        );
     }
 }

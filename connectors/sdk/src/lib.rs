@@ -37,13 +37,17 @@ pub mod json;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testkit;
 
-pub use bindings::exports::seatwise::connector::{activity, connection, consumption, reclaim, subscriptions};
+pub use bindings::exports::seatwise::connector::{
+    activity, connection, consumption, reclaim, subscriptions,
+};
 pub use bindings::seatwise::connector::{
     log::Level,
     types::{Attribute, Context, Failure, FailureKind, Process, Usage},
 };
 pub use component::{Component, Connector};
-pub use http::{Answer, Call, Http, Log, Method, Request, RequestBuilder, Response, percent_encode};
+pub use http::{
+    Answer, Call, Http, Log, Method, Request, RequestBuilder, Response, percent_encode,
+};
 
 /// One named value, as pages, facts and pools carry them.
 pub fn attribute(name: &str, value: impl Into<String>) -> Attribute {

@@ -47,7 +47,9 @@ impl Scripted {
 
     /// No answer: the host's failure.
     pub fn failure(failure: Failure) -> Self {
-        Self { response: Err(failure) }
+        Self {
+            response: Err(failure),
+        }
     }
 
     /// Adds a header to the answer.
@@ -141,7 +143,9 @@ impl ScriptedHttp {
         wanted: impl Fn(&Request) -> Result<(), String> + 'static,
         answer: Scripted,
     ) -> Self {
-        self.script.borrow_mut().push_back((says.into(), Box::new(wanted), answer));
+        self.script
+            .borrow_mut()
+            .push_back((says.into(), Box::new(wanted), answer));
         self
     }
 
@@ -152,7 +156,11 @@ impl ScriptedHttp {
 
     /// The percent-decoded path and query of every request so far.
     pub fn seen_paths(&self) -> Vec<String> {
-        self.seen.borrow().iter().map(|request| decode(&request.path_with_query)).collect()
+        self.seen
+            .borrow()
+            .iter()
+            .map(|request| decode(&request.path_with_query))
+            .collect()
     }
 }
 
@@ -160,10 +168,18 @@ impl Http for ScriptedHttp {
     fn send(&self, request: Request) -> Result<Response, Failure> {
         let next = self.script.borrow_mut().pop_front();
         let Some((says, wanted, answer)) = next else {
-            panic!("unexpected request: {:?} {}", request.method, decode(&request.path_with_query));
+            panic!(
+                "unexpected request: {:?} {}",
+                request.method,
+                decode(&request.path_with_query)
+            );
         };
         if let Err(why) = wanted(&request) {
-            panic!("expected {says}, got {:?} {}: {why}", request.method, decode(&request.path_with_query));
+            panic!(
+                "expected {says}, got {:?} {}: {why}",
+                request.method,
+                decode(&request.path_with_query)
+            );
         }
         self.seen.borrow_mut().push(request);
         answer.response
@@ -173,7 +189,12 @@ impl Http for ScriptedHttp {
 impl Drop for ScriptedHttp {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let left: Vec<String> = self.script.borrow().iter().map(|(says, _, _)| says.clone()).collect();
+            let left: Vec<String> = self
+                .script
+                .borrow()
+                .iter()
+                .map(|(says, _, _)| says.clone())
+                .collect();
             assert!(left.is_empty(), "these requests never came: {left:?}");
         }
     }
@@ -186,7 +207,11 @@ pub struct Records(RefCell<Vec<(Level, String)>>);
 impl Records {
     /// The messages so far.
     pub fn messages(&self) -> Vec<String> {
-        self.0.borrow().iter().map(|(_, message)| message.clone()).collect()
+        self.0
+            .borrow()
+            .iter()
+            .map(|(_, message)| message.clone())
+            .collect()
     }
 }
 
@@ -247,7 +272,9 @@ pub fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let pair = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
+        let pair = bytes
+            .get(at + 1..at + 3)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
         match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
             Some(byte) if bytes[at] == b'%' => {
                 out.push(byte);
@@ -269,10 +296,23 @@ mod tests {
     #[test]
     fn a_script_answers_in_order_and_remembers_what_was_asked() {
         let bench = Bench::new(
-            ScriptedHttp::new().get("/a", Scripted::json(200, "1")).get_with(&["q=x y"], Scripted::empty(204)),
+            ScriptedHttp::new()
+                .get("/a", Scripted::json(200, "1"))
+                .get_with(&["q=x y"], Scripted::empty(204)),
         );
-        assert_eq!(bench.call().get("instance", "/a").send().unwrap().body(), b"1");
-        assert_eq!(bench.call().get("instance", "/b?q=x%20y").send().unwrap().status(), 204);
+        assert_eq!(
+            bench.call().get("instance", "/a").send().unwrap().body(),
+            b"1"
+        );
+        assert_eq!(
+            bench
+                .call()
+                .get("instance", "/b?q=x%20y")
+                .send()
+                .unwrap()
+                .status(),
+            204
+        );
         assert_eq!(bench.http.seen_paths(), ["/a", "/b?q=x y"]);
     }
 

@@ -1,0 +1,287 @@
+use seatwise_connector_salesforce::Salesforce;
+use seatwise_connector_sdk::{
+    Connector, FailureKind, Process,
+    connection::{CheckResult, Verdict},
+    testkit::{Bench, Scripted, ScriptedHttp},
+};
+
+use crate::{
+    COLUMNS, bench, count, discovery, error, memo_of, organization, page, rows, user, versions,
+};
+
+fn check(http: ScriptedHttp, id: &str) -> CheckResult {
+    Salesforce::check(&bench(http).call(), id).unwrap()
+}
+
+fn versioned() -> ScriptedHttp {
+    ScriptedHttp::new().get("/services/data/", versions(&["59.0", "62.0", "66.0"]))
+}
+
+#[test]
+fn every_process_has_a_mandatory_check_or_says_that_it_is_optional() {
+    let bench = Bench::new(ScriptedHttp::new());
+    let checks = Salesforce::checks(&bench.call());
+    for process in [
+        Process::Subscriptions,
+        Process::Activity,
+        Process::Consumption,
+    ] {
+        assert!(
+            checks
+                .iter()
+                .any(|check| check.mandatory && check.serves.contains(&process))
+        );
+    }
+    let of_reclaim: Vec<&str> = checks
+        .iter()
+        .filter(|check| check.serves == [Process::Reclaim])
+        .map(|check| check.id.as_str())
+        .collect();
+    assert_eq!(of_reclaim, ["reclaim-right"]);
+}
+
+#[test]
+fn every_listed_check_can_be_run_without_a_write() {
+    let bench1 = Bench::new(ScriptedHttp::new());
+    for info in Salesforce::checks(&bench1.call()) {
+        // Refused at the first request: a check that exists makes one, one that does not fails otherwise.
+        let http = ScriptedHttp::new().expect(
+            "any",
+            |_| Ok(()),
+            error(401, "INVALID_SESSION_ID", "Session expired or invalid"),
+        );
+        let result = Salesforce::check(&bench(http).call(), &info.id).unwrap();
+        assert_eq!(result.verdict, Verdict::Fail, "{}", info.id);
+        assert!(
+            result.evidence.contains("INVALID_SESSION_ID"),
+            "{}",
+            result.evidence
+        );
+        assert!(
+            result
+                .fix
+                .is_some_and(|fix| fix.contains("Connect the profile again"))
+        );
+    }
+    let failure = Salesforce::check(&bench1.call(), "nonsense").unwrap_err();
+    assert_eq!(failure.code, "unknown_check");
+}
+
+#[test]
+fn a_vendor_that_is_down_is_no_verdict() {
+    for (answer, kind) in [
+        (
+            error(503, "SERVER_UNAVAILABLE", "busy"),
+            FailureKind::Transient,
+        ),
+        (
+            error(
+                403,
+                "REQUEST_LIMIT_EXCEEDED",
+                "TotalRequests Limit exceeded.",
+            ),
+            FailureKind::Quota,
+        ),
+        (
+            Scripted::with_type(200, "text/html", "<html>"),
+            FailureKind::Transient,
+        ),
+    ] {
+        let http = ScriptedHttp::new().get_with(&["FROM User"], answer);
+        assert_eq!(
+            Salesforce::check(&bench(http).call(), "users")
+                .unwrap_err()
+                .kind,
+            kind
+        );
+    }
+}
+
+#[test]
+fn reachable_tells_the_versions_and_the_one_in_use() {
+    let http = versioned().get("/services/data/", versions(&["59.0", "62.0", "66.0"]));
+    let result = check(http, "api-reachable");
+    assert_eq!(result.verdict, Verdict::Pass);
+    assert_eq!(
+        result.evidence,
+        "The org lists versions 59.0 to 66.0; v62.0 is used"
+    );
+}
+
+#[test]
+fn the_org_is_named_with_its_id_and_kind() {
+    let http = versioned().get_with(&["FROM Organization"], organization(",\"IsSandbox\":true"));
+    let result = check(http, "organization");
+    assert_eq!(
+        result.evidence,
+        "Acme, 00D000000000001EAA, Enterprise Edition, a Salesforce sandbox"
+    );
+}
+
+#[test]
+fn a_user_without_api_right_is_told_who_can_give_it() {
+    let http = versioned().get_with(
+        &["FROM Organization"],
+        error(
+            403,
+            "FUNCTIONALITY_NOT_ENABLED",
+            "This feature is not currently enabled for this user",
+        ),
+    );
+    let result = check(http, "organization");
+    assert_eq!(result.verdict, Verdict::Fail);
+    assert!(result.fix.unwrap().contains("API Enabled"));
+}
+
+#[test]
+fn missing_columns_are_named_and_a_hidden_last_login_is_worse() {
+    assert_eq!(check(discovery(&COLUMNS), "columns").verdict, Verdict::Pass);
+    let without = |gone: &str| {
+        COLUMNS
+            .into_iter()
+            .filter(|column| *column != gone)
+            .collect::<Vec<_>>()
+    };
+    let result = check(discovery(&without("Division")), "columns");
+    assert_eq!(
+        (result.verdict, result.evidence.as_str()),
+        (Verdict::Warn, "Goes on without Division")
+    );
+    let result = check(discovery(&without("LastLoginDate")), "columns");
+    assert_eq!(result.verdict, Verdict::Warn);
+    assert!(result.evidence.contains("nobody can become a candidate"));
+}
+
+#[test]
+fn one_real_page_of_users_is_read_and_an_empty_one_fails() {
+    let next = "/services/data/v62.0/query/01g-2000";
+    let result = check(
+        ScriptedHttp::new().get_with(
+            &["FROM User ORDER BY Id"],
+            page(9, Some(next), &[user(1, &[])]),
+        ),
+        "users",
+    );
+    assert_eq!(
+        (result.verdict, result.evidence.as_str()),
+        (Verdict::Pass, "1 of 9 users read in one page")
+    );
+    assert_eq!(
+        check(
+            ScriptedHttp::new().get_with(&["FROM User"], rows(&[])),
+            "users"
+        )
+        .verdict,
+        Verdict::Fail
+    );
+}
+
+#[test]
+fn hidden_licences_name_the_right_that_shows_them() {
+    let http = ScriptedHttp::new().get_with(
+        &["UserLicense"],
+        error(
+            400,
+            "INVALID_TYPE",
+            "sObject type 'UserLicense' is not supported.",
+        ),
+    );
+    let result = check(http, "licences");
+    assert_eq!(result.verdict, Verdict::Fail);
+    assert!(result.fix.unwrap().contains("View Setup and Configuration"));
+}
+
+#[test]
+fn hidden_frozen_names_manage_users() {
+    let http = versioned().get_with(
+        &["UserLogin"],
+        error(
+            400,
+            "INVALID_TYPE",
+            "sObject type 'UserLogin' is not supported.",
+        ),
+    );
+    let result = check(http, "frozen");
+    assert_eq!(result.verdict, Verdict::Fail);
+    assert!(result.fix.unwrap().contains("Manage Users"));
+    let result = check(
+        versioned().get_with(&["COUNT() FROM UserLogin"], count(3)),
+        "frozen",
+    );
+    assert_eq!(
+        (result.verdict, result.evidence.as_str()),
+        (Verdict::Pass, "3 users are frozen")
+    );
+}
+
+#[test]
+fn the_right_to_reclaim_is_read_and_never_tried() {
+    for (value, verdict) in [
+        ("true", Verdict::Pass),
+        ("false", Verdict::Fail),
+        ("null", Verdict::Warn),
+    ] {
+        let row = format!("{{\"attributes\":{{}},\"PermissionsManageUsers\":{value}}}");
+        let result = check(
+            versioned().get_with(&["FROM UserPermissionAccess"], rows(&[row])),
+            "reclaim-right",
+        );
+        assert_eq!(result.verdict, verdict, "{value}");
+    }
+    let http = versioned().get_with(&["UserPermissionAccess"], error(400, "INVALID_TYPE", "no"));
+    assert_eq!(check(http, "reclaim-right").verdict, Verdict::Warn);
+}
+
+#[test]
+fn the_quota_warns_at_75_percent_and_not_one_call_earlier() {
+    for (used, verdict) in [(74_999, Verdict::Pass), (75_000, Verdict::Warn)] {
+        let body = "{\"totalSize\":1,\"done\":true,\"records\":[{\"Id\":\"00D000000000001EAA\"}]}";
+        let answer = Scripted::json(200, body)
+            .header("Sforce-Limit-Info", &format!("api-usage={used}/100000"));
+        let result = check(
+            versioned().get_with(&["FROM Organization"], answer),
+            "quota",
+        );
+        assert_eq!(result.verdict, verdict, "{used}");
+    }
+}
+
+#[test]
+fn without_the_header_the_limits_resource_is_asked() {
+    let silent = || {
+        Scripted::json(
+            200,
+            "{\"totalSize\":1,\"done\":true,\"records\":[{\"Id\":\"00D000000000001EAA\"}]}",
+        )
+    };
+    let limits = Scripted::json(
+        200,
+        "{\"DailyApiRequests\":{\"Max\":100000,\"Remaining\":20000,\"Some App\":{\"Max\":0,\"Remaining\":0}},\"Other\":{}}",
+    );
+    let http = versioned()
+        .get_with(&["FROM Organization"], silent())
+        .get("/services/data/v62.0/limits", limits);
+    let result = check(http, "quota");
+    assert_eq!(result.verdict, Verdict::Warn);
+    assert!(
+        result.evidence.starts_with("80000 of 100000"),
+        "{}",
+        result.evidence
+    );
+    let http = versioned().get_with(&["FROM Organization"], silent()).get(
+        "/services/data/v62.0/limits",
+        error(403, "INSUFFICIENT_ACCESS", "no"),
+    );
+    assert_eq!(check(http, "quota").verdict, Verdict::Warn);
+}
+
+#[test]
+fn a_check_before_the_first_identify_finds_out_for_itself() {
+    let http = discovery(&COLUMNS).get_with(&["FROM User ORDER BY Id"], rows(&[user(1, &[])]));
+    let bench = Bench::new(http);
+    assert_eq!(
+        Salesforce::check(&bench.call(), "users").unwrap().verdict,
+        Verdict::Pass
+    );
+    assert!(!memo_of(&COLUMNS).is_empty());
+}

@@ -1,0 +1,215 @@
+use seatwise_connector_salesforce::Salesforce;
+use seatwise_connector_sdk::{
+    Connector, Failure, FailureKind,
+    connection::{Environment, Organization},
+    testkit::{Bench, Scripted, ScriptedHttp},
+};
+
+use crate::{COLUMNS, count, describe, discovery, error, organization, userinfo, versions};
+
+fn identify(http: ScriptedHttp) -> Result<Organization, Failure> {
+    Salesforce::identify(&Bench::new(http).call())
+}
+
+fn with_organization(http: ScriptedHttp, over: &str) -> ScriptedHttp {
+    http.get_with(&["FROM Organization"], organization(over))
+        .get_with(&["SELECT COUNT() FROM User"], count(1200))
+}
+
+#[test]
+fn identify_tells_org_edition_zone_and_size() {
+    let org = identify(with_organization(
+        discovery(&COLUMNS),
+        ",\"IsSandbox\":false,\"TrialExpirationDate\":null",
+    ))
+    .unwrap();
+    assert_eq!(org.id, "00D000000000001EAA");
+    assert_eq!(org.name, "Acme");
+    assert_eq!(org.environment, Environment::Production);
+    assert_eq!(org.edition.as_deref(), Some("Enterprise Edition"));
+    assert_eq!(org.time_zone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(org.accounts, Some(1200));
+    assert!(org.memo.len() < 1024);
+}
+
+#[test]
+fn a_sandbox_a_trial_and_an_unknown_kind_are_told_apart() {
+    for (over, environment) in [
+        (",\"IsSandbox\":true", Environment::Sandbox),
+        (
+            ",\"IsSandbox\":true,\"TrialExpirationDate\":\"2026-12-01T00:00:00.000+0000\"",
+            Environment::Sandbox,
+        ),
+        (
+            ",\"IsSandbox\":false,\"TrialExpirationDate\":\"2026-12-01T00:00:00.000+0000\"",
+            Environment::Trial,
+        ),
+        ("", Environment::Unknown),
+    ] {
+        assert_eq!(
+            identify(with_organization(discovery(&COLUMNS), over))
+                .unwrap()
+                .environment,
+            environment,
+            "{over}"
+        );
+    }
+}
+
+#[test]
+fn v62_is_spoken_where_the_org_lists_it() {
+    let bench = Bench::new(with_organization(discovery(&COLUMNS), ""));
+    Salesforce::identify(&bench.call()).unwrap();
+    assert!(
+        bench.http.seen_paths()[2..]
+            .iter()
+            .all(|path| path.starts_with("/services/data/v62.0/"))
+    );
+}
+
+#[test]
+fn a33_without_v62_the_highest_known_version_is_spoken() {
+    let http = ScriptedHttp::new()
+        .get(
+            "/services/data/",
+            versions(&["58.0", "60.0", "61.0", "65.0"]),
+        )
+        .get("/services/oauth2/userinfo", userinfo())
+        .get(
+            "/services/data/v61.0/sobjects/User/describe",
+            describe(&COLUMNS),
+        )
+        .get(
+            "/services/data/v61.0/sobjects/UserLogin/describe",
+            describe(&["Id"]),
+        )
+        .get(
+            "/services/data/v61.0/sobjects/UserLicense/describe",
+            describe(&["Id"]),
+        );
+    identify(with_organization(http, "")).unwrap();
+}
+
+#[test]
+fn an_org_that_lists_no_known_version_is_refused() {
+    let failure =
+        identify(ScriptedHttp::new().get("/services/data/", versions(&["31.0", "58.0", "70.0"])))
+            .unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::Unsupported, "no_supported_api_version")
+    );
+}
+
+#[test]
+fn a_pinned_version_is_spoken_or_refused_but_never_replaced() {
+    for pinned in ["v59.0", "59.0"] {
+        let bench = Bench::new(
+            ScriptedHttp::new()
+                .get("/services/data/", versions(&["59.0", "62.0"]))
+                .get_with(&["/v59.0/", "FROM Organization"], organization("")),
+        )
+        .settings(&format!("{{\"api_version\":{pinned:?}}}"));
+        Salesforce::check(&bench.call(), "organization").unwrap();
+    }
+    let bench = Bench::new(ScriptedHttp::new().get("/services/data/", versions(&["62.0"])))
+        .settings("{\"api_version\":\"v59.0\"}");
+    assert_eq!(
+        Salesforce::identify(&bench.call()).unwrap_err().code,
+        "api_version_not_listed"
+    );
+}
+
+#[test]
+fn a24_a_hidden_required_column_fails_with_its_name() {
+    let columns: Vec<&str> = COLUMNS
+        .into_iter()
+        .filter(|column| *column != "Username")
+        .collect();
+    let http = ScriptedHttp::new()
+        .get("/services/data/", versions(&["62.0"]))
+        .get("/services/oauth2/userinfo", userinfo())
+        .get(
+            "/services/data/v62.0/sobjects/User/describe",
+            describe(&columns),
+        );
+    let failure = identify(http).unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::Permission, "INVALID_FIELD")
+    );
+    assert!(failure.message.contains("Username"), "{}", failure.message);
+}
+
+#[test]
+fn hidden_user_login_and_absent_userinfo_are_tolerated() {
+    let http = ScriptedHttp::new()
+        .get("/services/data/", versions(&["62.0"]))
+        .get(
+            "/services/oauth2/userinfo",
+            Scripted::with_type(404, "text/plain", "nope"),
+        )
+        .get(
+            "/services/data/v62.0/sobjects/User/describe",
+            describe(&COLUMNS),
+        )
+        .get(
+            "/services/data/v62.0/sobjects/UserLogin/describe",
+            error(404, "NOT_FOUND", "The requested resource does not exist"),
+        )
+        .get(
+            "/services/data/v62.0/sobjects/UserLicense/describe",
+            error(403, "INSUFFICIENT_ACCESS", "no"),
+        );
+    identify(with_organization(http, "")).unwrap();
+}
+
+#[test]
+fn a_dead_token_at_userinfo_is_not_taken_for_an_absent_service() {
+    let http = ScriptedHttp::new()
+        .get("/services/data/", versions(&["62.0"]))
+        .get(
+            "/services/oauth2/userinfo",
+            Scripted::with_type(403, "text/plain", "Bad_OAuth_Token"),
+        );
+    let failure = identify(http).unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.code.as_str()),
+        (FailureKind::Auth, "Bad_OAuth_Token")
+    );
+}
+
+#[test]
+fn a_503_during_discovery_is_told_and_nothing_is_guessed() {
+    let http = ScriptedHttp::new()
+        .get("/services/data/", versions(&["62.0"]))
+        .get(
+            "/services/oauth2/userinfo",
+            error(503, "SERVER_UNAVAILABLE", "busy").header("Retry-After", "3"),
+        );
+    let failure = identify(http).unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.retry_after_ms),
+        (FailureKind::Transient, Some(3000))
+    );
+}
+
+#[test]
+fn a_memo_of_another_version_is_found_out_afresh() {
+    let bench = Bench::new(discovery(&COLUMNS).get_with(&["SELECT COUNT() FROM User"], count(5)))
+        .memo(vec![200, 1, 2, 3]);
+    assert_eq!(
+        Salesforce::begin_subscriptions(&bench.call(), None)
+            .unwrap()
+            .expected_accounts,
+        Some(5)
+    );
+}
+
+#[test]
+fn the_manifest_names_the_component_that_stands_beside_it() {
+    let manifest: toml::Table = include_str!("../../connector.toml").parse().unwrap();
+    let info = Salesforce::describe();
+    assert_eq!(manifest["connector"]["id"].as_str(), Some(info.id.as_str()));
+    assert_eq!(manifest["connector"]["version"].as_str(), Some(info.version.as_str()));
+}
