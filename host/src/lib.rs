@@ -6,6 +6,7 @@ pub mod api;
 pub mod app;
 pub mod audit;
 pub mod cli;
+pub mod connectors;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;

@@ -17,12 +17,45 @@ use crate::web::routes::Route;
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::api(Method::GET, "/api/v1/me", Permission::OwnAccount, "Whom this token acts for, with roles and scopes", me),
-        Route::api(Method::GET, "/api/v1/tokens", Permission::OwnAccount, "Your personal tokens, without their secrets", tokens),
-        Route::api(Method::POST, "/api/v1/tokens/{id}/revoke", Permission::OwnAccount, "Takes a token back", revoke),
-        Route::api(Method::GET, "/api/v1/audit", Permission::ReadAudit, "Audit entries, newest first", entries)
-            .asking(&[("before", "Only entries before this seq"), ("limit", "At most 500; 100 unless said")]),
-        Route::api(Method::GET, "/api/v1/audit/verification", Permission::ReadAudit, "Reads the whole chain and checks it", verify),
+        Route::api(
+            Method::GET,
+            "/api/v1/me",
+            Permission::OwnAccount,
+            "Whom this token acts for, with roles and scopes",
+            me,
+        ),
+        Route::api(
+            Method::GET,
+            "/api/v1/tokens",
+            Permission::OwnAccount,
+            "Your personal tokens, without their secrets",
+            tokens,
+        ),
+        Route::api(
+            Method::POST,
+            "/api/v1/tokens/{id}/revoke",
+            Permission::OwnAccount,
+            "Takes a token back",
+            revoke,
+        ),
+        Route::api(
+            Method::GET,
+            "/api/v1/audit",
+            Permission::ReadAudit,
+            "Audit entries, newest first",
+            entries,
+        )
+        .asking(&[
+            ("before", "Only entries before this seq"),
+            ("limit", "At most 500; 100 unless said"),
+        ]),
+        Route::api(
+            Method::GET,
+            "/api/v1/audit/verification",
+            Permission::ReadAudit,
+            "Reads the whole chain and checks it",
+            verify,
+        ),
     ]
 }
 
@@ -30,7 +63,10 @@ async fn me(Caller(actor): Caller) -> Json<Actor> {
     Json(actor)
 }
 
-async fn tokens(State(host): State<Host>, Caller(actor): Caller) -> Result<Json<Vec<TokenView>>, Error> {
+async fn tokens(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+) -> Result<Json<Vec<TokenView>>, Error> {
     Ok(Json(service::list_tokens(&host, &actor).await?))
 }
 
@@ -39,7 +75,11 @@ struct Revoked {
     id: ApiTokenId,
 }
 
-async fn revoke(State(host): State<Host>, Caller(actor): Caller, Path(id): Path<String>) -> Result<Json<Revoked>, Error> {
+async fn revoke(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Revoked>, Error> {
     let id = ApiTokenId::from(id);
     service::revoke_token(&host, &actor, &id).await?;
     Ok(Json(Revoked { id }))
@@ -56,11 +96,26 @@ struct EntriesPage {
     items: Vec<EntryView>,
 }
 
-async fn entries(State(host): State<Host>, Caller(actor): Caller, Asked(asked): Asked<Entries>) -> Result<Json<EntriesPage>, Error> {
-    let items = audit::list(&host.store, &actor, asked.before, asked.limit.unwrap_or(100)).await?;
+async fn entries(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Asked(asked): Asked<Entries>,
+) -> Result<Json<EntriesPage>, Error> {
+    let items = audit::list(
+        &host.store,
+        &actor,
+        asked.before,
+        asked.limit.unwrap_or(100),
+    )
+    .await?;
     Ok(Json(EntriesPage { items }))
 }
 
-async fn verify(State(host): State<Host>, Caller(actor): Caller) -> Result<Json<Verification>, Error> {
-    Ok(Json(audit::verify(&host.store, &actor, &host.signer).await?))
+async fn verify(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+) -> Result<Json<Verification>, Error> {
+    Ok(Json(
+        audit::verify(&host.store, &actor, &host.signer).await?,
+    ))
 }

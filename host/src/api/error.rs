@@ -46,7 +46,8 @@ impl<E: IntoProblem> From<E> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = ProblemBody {
             r#type: format!("urn:seatwise:problem:{}", self.0.code),
             title: self.0.message,
@@ -57,9 +58,14 @@ impl IntoResponse for Error {
             data: self.0.detail,
         };
         let mut response = (status, Json(body)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -68,7 +74,12 @@ impl IntoResponse for Error {
 /// There is no such address.
 #[must_use]
 pub fn not_found() -> Problem {
-    Problem::new("api.not_found", 404, "there is no such address", "See /api/v1/openapi.json for all addresses")
+    Problem::new(
+        "api.not_found",
+        404,
+        "there is no such address",
+        "See /api/v1/openapi.json for all addresses",
+    )
 }
 
 /// A body that is not the JSON this address takes.
@@ -77,7 +88,10 @@ pub fn malformed_body(rejection: &JsonRejection) -> Problem {
     Problem::new(
         "api.malformed_body",
         rejection.status().as_u16(),
-        format!("the body is not what this address takes: {}", rejection.body_text()),
+        format!(
+            "the body is not what this address takes: {}",
+            rejection.body_text()
+        ),
         "See /api/v1/openapi.json for its form",
     )
 }
@@ -88,7 +102,10 @@ pub fn malformed_query(rejection: &QueryRejection) -> Problem {
     Problem::new(
         "api.malformed_query",
         400,
-        format!("the query is not what this address takes: {}", rejection.body_text()),
+        format!(
+            "the query is not what this address takes: {}",
+            rejection.body_text()
+        ),
         "See /api/v1/openapi.json for its parameters",
     )
 }

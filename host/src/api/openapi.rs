@@ -5,8 +5,8 @@ use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, Para
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required,
-    ResponseBuilder, Schema, Type,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Paths,
+    Ref, RefOr, Required, ResponseBuilder, Schema, Type,
 };
 use utoipa::{PartialSchema as _, ToSchema};
 
@@ -27,13 +27,23 @@ impl Shape {
     pub fn of<T: ToSchema>() -> Self {
         let mut nested = Vec::new();
         T::schemas(&mut nested);
-        Self { name: T::name().into_owned(), schema: T::schema(), nested }
+        Self {
+            name: T::name().into_owned(),
+            schema: T::schema(),
+            nested,
+        }
     }
 }
 
 /// The document's own address.
 pub fn route() -> Route {
-    Route::api(Method::GET, "/api/v1/openapi.json", Permission::OwnAccount, "This document", answer)
+    Route::api(
+        Method::GET,
+        "/api/v1/openapi.json",
+        Permission::OwnAccount,
+        "This document",
+        answer,
+    )
 }
 
 async fn answer() -> Json<OpenApi> {
@@ -42,7 +52,10 @@ async fn answer() -> Json<OpenApi> {
 
 /// The parts of a path that stand for a value: `/runs/{number}` has `number`.
 fn placeholders(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')))
+    path.split('/').filter_map(|part| {
+        part.strip_prefix('{')
+            .and_then(|part| part.strip_suffix('}'))
+    })
 }
 
 /// The OpenAPI 3.1 document of every API address in the route table.
@@ -51,35 +64,85 @@ pub fn document() -> OpenApi {
     let mut paths = Paths::new();
     let mut components = ComponentsBuilder::new()
         .schema("Problem", ProblemBody::schema())
-        .security_scheme("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A personal token")).build()));
+        .security_scheme(
+            "token",
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .description(Some("A personal token"))
+                    .build(),
+            ),
+        );
     for route in table().into_iter().filter(|route| route.face == Face::Api) {
-        let (method, verb) = if route.method == Method::POST { (HttpMethod::Post, "post") } else { (HttpMethod::Get, "get") };
-        let noun = route.path.trim_start_matches("/api/v1/").replace(['/', '.'], "_").replace(['{', '}'], "");
+        let (method, verb) = if route.method == Method::POST {
+            (HttpMethod::Post, "post")
+        } else {
+            (HttpMethod::Get, "get")
+        };
+        let noun = route
+            .path
+            .trim_start_matches("/api/v1/")
+            .replace(['/', '.'], "_")
+            .replace(['{', '}'], "");
         let needs = route.needs.map_or("", Permission::as_str);
-        let tag = route.path.trim_start_matches("/api/v1/").split('/').next().unwrap_or("api").to_owned();
+        let tag = route
+            .path
+            .trim_start_matches("/api/v1/")
+            .split('/')
+            .next()
+            .unwrap_or("api")
+            .to_owned();
         let mut operation = OperationBuilder::new()
             .operation_id(Some(format!("{verb}_{noun}")))
             .summary(Some(route.says))
             .description(Some(format!("Needs the permission `{needs}`.")))
             .tag(tag)
             .security(SecurityRequirement::new("token", Vec::<String>::new()))
-            .response("200", ResponseBuilder::new().description("The view").content("application/json", ContentBuilder::new().schema(Some(ObjectBuilder::new())).build()))
+            .response(
+                "200",
+                ResponseBuilder::new().description("The view").content(
+                    "application/json",
+                    ContentBuilder::new()
+                        .schema(Some(ObjectBuilder::new()))
+                        .build(),
+                ),
+            )
             .response(
                 "default",
                 ResponseBuilder::new()
                     .description("Why it was not done")
-                    .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build()),
+                    .content(
+                        "application/problem+json",
+                        ContentBuilder::new()
+                            .schema(Some(Ref::from_schema_name("Problem")))
+                            .build(),
+                    ),
             );
         for name in placeholders(route.path) {
-            operation = operation.parameter(text_parameter(name, ParameterIn::Path, Required::True, None));
+            operation = operation.parameter(text_parameter(
+                name,
+                ParameterIn::Path,
+                Required::True,
+                None,
+            ));
         }
         for (name, says) in route.asks {
-            operation = operation.parameter(text_parameter(name, ParameterIn::Query, Required::False, Some(says)));
+            operation = operation.parameter(text_parameter(
+                name,
+                ParameterIn::Query,
+                Required::False,
+                Some(says),
+            ));
         }
         if let Some(shape) = route.takes {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(shape.name.clone()))).build();
+            let content = ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name(shape.name.clone())))
+                .build();
             operation = operation.request_body(Some(
-                RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build(),
+                RequestBodyBuilder::new()
+                    .required(Some(Required::True))
+                    .content("application/json", content)
+                    .build(),
             ));
             components = components.schema(shape.name, shape.schema);
             for (name, schema) in shape.nested {
@@ -89,13 +152,24 @@ pub fn document() -> OpenApi {
         paths.add_path_operation(route.path, vec![method], operation.build());
     }
     OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("Seatwise").version("v1").description(Some("The same services as the pages and the CLI.")).build())
+        .info(
+            InfoBuilder::new()
+                .title("Seatwise")
+                .version("v1")
+                .description(Some("The same services as the pages and the CLI."))
+                .build(),
+        )
         .paths(paths)
         .components(Some(components.build()))
         .build()
 }
 
-fn text_parameter(name: &str, place: ParameterIn, required: Required, says: Option<&str>) -> ParameterBuilder {
+fn text_parameter(
+    name: &str,
+    place: ParameterIn,
+    required: Required,
+    says: Option<&str>,
+) -> ParameterBuilder {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
@@ -119,8 +193,11 @@ mod tests {
                 }
             }
         }
-        let mut routed: Vec<(String, String)> =
-            table().iter().filter(|route| route.face == Face::Api).map(|route| (route.method.to_string(), route.path.to_owned())).collect();
+        let mut routed: Vec<(String, String)> = table()
+            .iter()
+            .filter(|route| route.face == Face::Api)
+            .map(|route| (route.method.to_string(), route.path.to_owned()))
+            .collect();
         listed.sort();
         routed.sort();
         assert_eq!(listed, routed);

@@ -16,14 +16,46 @@ use crate::web::routes::Route;
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::api(Method::GET, "/api/v1/runs", Permission::Read, "Runs, newest first", list).asking(&[
+        Route::api(
+            Method::GET,
+            "/api/v1/runs",
+            Permission::Read,
+            "Runs, newest first",
+            list,
+        )
+        .asking(&[
             ("before", "Number of the last run of the page before"),
             ("limit", "At most 200; 50 unless said"),
         ]),
-        Route::api(Method::GET, "/api/v1/runs/{number}", Permission::Read, "One run", show),
-        Route::api(Method::POST, "/api/v1/runs/{number}/accept", Permission::AcceptRuns, "Accepts a held run with a reason", accept).taking::<Reason>(),
-        Route::api(Method::POST, "/api/v1/runs/{number}/resume", Permission::ManageProfiles, "Continues a failed run at its page", resume),
-        Route::api(Method::POST, "/api/v1/runs/{number}/cancel", Permission::ManageProfiles, "Stops a run", cancel),
+        Route::api(
+            Method::GET,
+            "/api/v1/runs/{number}",
+            Permission::Read,
+            "One run",
+            show,
+        ),
+        Route::api(
+            Method::POST,
+            "/api/v1/runs/{number}/accept",
+            Permission::AcceptRuns,
+            "Accepts a held run with a reason",
+            accept,
+        )
+        .taking::<Reason>(),
+        Route::api(
+            Method::POST,
+            "/api/v1/runs/{number}/resume",
+            Permission::ManageProfiles,
+            "Continues a failed run at its page",
+            resume,
+        ),
+        Route::api(
+            Method::POST,
+            "/api/v1/runs/{number}/cancel",
+            Permission::ManageProfiles,
+            "Stops a run",
+            cancel,
+        ),
     ]
 }
 
@@ -38,12 +70,27 @@ struct Runs {
     items: Vec<RunView>,
 }
 
-async fn list(State(host): State<Host>, Caller(actor): Caller, Asked(asked): Asked<RunsAsked>) -> Result<Json<Runs>, Error> {
-    let items = service::list_runs(&host, &actor, None, asked.before.as_deref(), asked.limit.unwrap_or(50)).await?;
+async fn list(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Asked(asked): Asked<RunsAsked>,
+) -> Result<Json<Runs>, Error> {
+    let items = service::list_runs(
+        &host,
+        &actor,
+        None,
+        asked.before.as_deref(),
+        asked.limit.unwrap_or(50),
+    )
+    .await?;
     Ok(Json(Runs { items }))
 }
 
-async fn show(State(host): State<Host>, Caller(actor): Caller, Path(number): Path<String>) -> Result<Json<RunView>, Error> {
+async fn show(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(number): Path<String>,
+) -> Result<Json<RunView>, Error> {
     Ok(Json(service::get_run(&host, &actor, &number).await?))
 }
 
@@ -55,14 +102,29 @@ pub(super) struct Reason {
     pub reason: String,
 }
 
-async fn accept(State(host): State<Host>, Caller(actor): Caller, Path(number): Path<String>, Body(body): Body<Reason>) -> Result<Json<RunView>, Error> {
-    Ok(Json(service::accept_run(&host, &actor, &number, &body.reason).await?))
+async fn accept(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(number): Path<String>,
+    Body(body): Body<Reason>,
+) -> Result<Json<RunView>, Error> {
+    Ok(Json(
+        service::accept_run(&host, &actor, &number, &body.reason).await?,
+    ))
 }
 
-async fn resume(State(host): State<Host>, Caller(actor): Caller, Path(number): Path<String>) -> Result<Json<RunView>, Error> {
+async fn resume(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(number): Path<String>,
+) -> Result<Json<RunView>, Error> {
     Ok(Json(service::resume_run(&host, &actor, &number).await?))
 }
 
-async fn cancel(State(host): State<Host>, Caller(actor): Caller, Path(number): Path<String>) -> Result<Json<RunView>, Error> {
+async fn cancel(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(number): Path<String>,
+) -> Result<Json<RunView>, Error> {
     Ok(Json(service::cancel_run(&host, &actor, &number).await?))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::audit::signer::Signer;
 use crate::audit::{self, Entry};
+use crate::connectors::Connectors;
 use crate::identity::roles::Actor;
 use crate::jobs::{self, NewJob};
 use crate::kernel::Clock;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub signer: Signer,
     /// Seals secrets and cursors; its key is outside the database.
     pub sealer: Sealer,
+    /// Connectors, sandbox and egress guard.
+    pub connectors: Connectors,
     /// What the operator chose.
     pub options: HostOptions,
 }

@@ -25,10 +25,23 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Connection {
     /// Address of the host
-    #[arg(long, global = true, env = "SEATWISE_SERVER", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "SEATWISE_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
     pub server: String,
     /// Personal token; better by environment or file than here, where other users of this machine may read it
-    #[arg(long, global = true, env = "SEATWISE_TOKEN", hide_env_values = true, value_name = "TOKEN", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "SEATWISE_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        hide = true
+    )]
     pub token: Option<String>,
     /// File that holds a personal token; `serve` and `demo` name the ones they write
     #[arg(long, global = true, env = "SEATWISE_TOKEN_FILE", value_name = "FILE")]
@@ -46,10 +59,15 @@ pub enum Command {
     /// Do the main job on two local practice orgs, then serve the web UI
     Demo(DemoArgs),
     /// Run a local practice org of a connector's vendor
-    #[command(after_help = "Example:\n  seatwise practice-org CONNECTOR --port 9443 --users 5000 --seed 7")]
+    #[command(
+        after_help = "Example:\n  seatwise practice-org CONNECTOR --port 9443 --users 5000 --seed 7"
+    )]
     PracticeOrg(PracticeOrgArgs),
     #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment here would become the help of every command")]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become the help of every command"
+    )]
     Remote(Remote),
 }
 
@@ -111,13 +129,28 @@ pub enum Remote {
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
     /// Folder of the embedded database, the keys and the outbox
-    #[arg(long, env = "SEATWISE_DATA", default_value = "seatwise-data", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "SEATWISE_DATA",
+        default_value = "seatwise-data",
+        value_name = "DIR"
+    )]
     pub data: PathBuf,
     /// Database; without it, an SQLite file in the data folder
-    #[arg(long, env = "SEATWISE_DATABASE", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        long,
+        env = "SEATWISE_DATABASE",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub database: Option<String>,
     /// Where to listen
-    #[arg(long, env = "SEATWISE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    #[arg(
+        long,
+        env = "SEATWISE_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDR"
+    )]
     pub listen: SocketAddr,
     /// A private or loopback target that connectors may reach, exactly as written; shown on every page
     #[arg(long, value_name = "HOST:PORT")]
@@ -218,7 +251,9 @@ pub enum ProfileVerb {
         mode: WriteMode,
     },
     /// Set when it collects by itself
-    #[command(after_help = "Example:\n  seatwise profile schedule PRF0001001 --cron \"0 3 * * *\" --zone Europe/Berlin")]
+    #[command(
+        after_help = "Example:\n  seatwise profile schedule PRF0001001 --cron \"0 3 * * *\" --zone Europe/Berlin"
+    )]
     Schedule {
         /// Such as PRF0001001
         number: String,
@@ -467,7 +502,9 @@ pub enum RuleVerb {
         number: String,
     },
     /// Change deciding fields: a new version is proposed
-    #[command(after_help = "Example:\n  seatwise rule edit RUL0001001 --set threshold_days=90 --set notice=true")]
+    #[command(
+        after_help = "Example:\n  seatwise rule edit RUL0001001 --set threshold_days=90 --set notice=true"
+    )]
     Edit {
         /// Such as RUL0001001
         number: String,

@@ -40,18 +40,26 @@ pub struct Told {
 impl CliError {
     /// A failure of this side, in its own words.
     pub fn own(error: impl std::fmt::Display) -> Self {
-        Self::Own { what: error.to_string(), fix: None }
+        Self::Own {
+            what: error.to_string(),
+            fix: None,
+        }
     }
 
     fn with_fix(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::Own { what: what.into(), fix: Some(fix.into()) }
+        Self::Own {
+            what: what.into(),
+            fix: Some(fix.into()),
+        }
     }
 
     /// See the module `cli`.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused { status: 401 | 403, .. } => 3,
+            Self::Refused {
+                status: 401 | 403, ..
+            } => 3,
             Self::Refused { status: 409, .. } => 4,
             Self::Refused { .. } | Self::Own { .. } => 1,
         }
@@ -62,16 +70,22 @@ impl std::fmt::Display for CliError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Refused { problem, .. } => {
-                write!(f, "error: {}\n  code: {}\n  fix:  {}", problem.title, problem.code, problem.fix)?;
+                write!(
+                    f,
+                    "error: {}\n  code: {}\n  fix:  {}",
+                    problem.title, problem.code, problem.fix
+                )?;
                 if !problem.data.is_null() {
-                    let data = serde_json::to_string_pretty(&problem.data).map_err(|_| std::fmt::Error)?;
+                    let data =
+                        serde_json::to_string_pretty(&problem.data).map_err(|_| std::fmt::Error)?;
                     write!(f, "\n  more: {}", data.replace('\n', "\n        "))?;
                 }
                 Ok(())
             }
             Self::Own { what, fix } => {
                 write!(f, "error: {what}")?;
-                fix.as_ref().map_or(Ok(()), |fix| write!(f, "\n  fix:  {fix}"))
+                fix.as_ref()
+                    .map_or(Ok(()), |fix| write!(f, "\n  fix:  {fix}"))
             }
         }
     }
@@ -104,9 +118,18 @@ impl Client {
         };
         // Somebody else in this process may have chosen the same provider first; either choice is ring.
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().map_err(CliError::own)?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(CliError::own)?;
         let base = format!("{}/api/v1", connection.server.trim_end_matches('/'));
-        Ok(Self { http, base, token: token.trim().to_owned(), json: connection.json })
+        Ok(Self {
+            http,
+            base,
+            token: token.trim().to_owned(),
+            json: connection.json,
+        })
     }
 
     /// Reads.
@@ -114,7 +137,10 @@ impl Client {
     /// # Errors
     /// The host's problem, or ours in reaching it.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
-        let request = self.http.request(Method::GET, format!("{}{path}", self.base)).query(query);
+        let request = self
+            .http
+            .request(Method::GET, format!("{}{path}", self.base))
+            .query(query);
         self.send(request).await
     }
 
@@ -123,25 +149,42 @@ impl Client {
     /// # Errors
     /// The host's problem, or ours in reaching it.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
-        let request = self.http.request(Method::POST, format!("{}{path}", self.base)).json(body);
+        let request = self
+            .http
+            .request(Method::POST, format!("{}{path}", self.base))
+            .json(body);
         self.send(request).await
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, CliError> {
-        let response = request.bearer_auth(&self.token).send().await.map_err(|error| {
-            CliError::with_fix(format!("cannot reach {}: {error}", self.base), "Start it by `seatwise serve`, or name another by --server")
-        })?;
+        let response = request
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .map_err(|error| {
+                CliError::with_fix(
+                    format!("cannot reach {}: {error}", self.base),
+                    "Start it by `seatwise serve`, or name another by --server",
+                )
+            })?;
         let status = response.status();
         let bytes = response.bytes().await.map_err(CliError::own)?;
         if status.is_success() {
             if status == StatusCode::NO_CONTENT || bytes.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_slice(&bytes).map_err(|error| CliError::own(format!("the answer is not JSON: {error}")));
+            return serde_json::from_slice(&bytes)
+                .map_err(|error| CliError::own(format!("the answer is not JSON: {error}")));
         }
         match serde_json::from_slice::<Told>(&bytes) {
-            Ok(problem) => Err(CliError::Refused { status: status.as_u16(), problem }),
-            Err(_) => Err(CliError::with_fix(format!("the host answered {status} without a problem"), "Is --server the address of a Seatwise host?")),
+            Ok(problem) => Err(CliError::Refused {
+                status: status.as_u16(),
+                problem,
+            }),
+            Err(_) => Err(CliError::with_fix(
+                format!("the host answered {status} without a problem"),
+                "Is --server the address of a Seatwise host?",
+            )),
         }
     }
 }
@@ -165,7 +208,12 @@ mod tests {
     use super::*;
 
     fn refused(status: u16) -> CliError {
-        let problem = Told { title: "no".into(), code: "x".into(), fix: "y".into(), data: Value::Null };
+        let problem = Told {
+            title: "no".into(),
+            code: "x".into(),
+            fix: "y".into(),
+            data: Value::Null,
+        };
         CliError::Refused { status, problem }
     }
 

@@ -2,10 +2,10 @@
 use serde_json::{Map, Value, json};
 
 use super::args::{
-    EntitlementVerb, IdentifierVerb, ModelVerb, PeopleVerb, PositionArgs, ProfileCreate, ProfileVerb, RunVerb, SubscriptionList,
-    SubscriptionVerb,
+    EntitlementVerb, IdentifierVerb, ModelVerb, PeopleVerb, PositionArgs, ProfileCreate,
+    ProfileVerb, RunVerb, SubscriptionList, SubscriptionVerb,
 };
-use super::client::{Client, CliError, read_text};
+use super::client::{CliError, Client, read_text};
 use super::output::{self, As, Column};
 use super::progress;
 
@@ -42,19 +42,46 @@ pub async fn profile(client: &Client, verb: ProfileVerb) -> Result<(), CliError>
             show_profile(client, &shown);
         }
         ProfileVerb::Check { number } => {
-            let checks = client.post(&format!("/profiles/{number}/check"), &json!({})).await?;
+            let checks = client
+                .post(&format!("/profiles/{number}/check"), &json!({}))
+                .await?;
             output::list(
                 client,
                 &checks,
-                &[("Verdict", "/verdict", As::Words), ("Check", "/title", As::Text), ("Evidence", "/evidence", As::Text), ("Fix", "/fix", As::Text)],
+                &[
+                    ("Verdict", "/verdict", As::Words),
+                    ("Check", "/title", As::Text),
+                    ("Evidence", "/evidence", As::Text),
+                    ("Fix", "/fix", As::Text),
+                ],
             );
         }
-        ProfileVerb::Publish { number, wait } => start(client, &format!("/profiles/{number}/publish"), wait).await?,
-        ProfileVerb::Run { number, wait } => start(client, &format!("/profiles/{number}/run"), wait).await?,
+        ProfileVerb::Publish { number, wait } => {
+            start(client, &format!("/profiles/{number}/publish"), wait).await?
+        }
+        ProfileVerb::Run { number, wait } => {
+            start(client, &format!("/profiles/{number}/run"), wait).await?
+        }
         ProfileVerb::Pause { number } => changed(client, &number, "pause", json!({})).await?,
         ProfileVerb::Resume { number } => changed(client, &number, "resume", json!({})).await?,
-        ProfileVerb::WriteMode { number, mode } => changed(client, &number, "write-mode", json!({ "mode": mode.as_str() })).await?,
-        ProfileVerb::Schedule { number, cron, zone } => changed(client, &number, "schedule", json!({ "cron": cron, "zone": zone })).await?,
+        ProfileVerb::WriteMode { number, mode } => {
+            changed(
+                client,
+                &number,
+                "write-mode",
+                json!({ "mode": mode.as_str() }),
+            )
+            .await?
+        }
+        ProfileVerb::Schedule { number, cron, zone } => {
+            changed(
+                client,
+                &number,
+                "schedule",
+                json!({ "cron": cron, "zone": zone }),
+            )
+            .await?
+        }
     }
     Ok(())
 }
@@ -63,17 +90,33 @@ fn show_profile(client: &Client, shown: &Value) {
     output::one(client, shown, PROFILES);
     if let (false, Some(checks)) = (client.json, shown.get("checks").and_then(Value::as_array)) {
         println!();
-        print!("{}", output::table(checks, &[("Verdict", "/verdict", As::Words), ("Check", "/title", As::Text), ("Fix", "/fix", As::Text)]));
+        print!(
+            "{}",
+            output::table(
+                checks,
+                &[
+                    ("Verdict", "/verdict", As::Words),
+                    ("Check", "/title", As::Text),
+                    ("Fix", "/fix", As::Text)
+                ]
+            )
+        );
     }
 }
 
 fn new_profile(args: ProfileCreate) -> Result<Value, CliError> {
     let mut settings = Map::new();
     for pair in &args.setting {
-        let (key, value) = pair.split_once('=').ok_or_else(|| CliError::own(format!("`{pair}` is not KEY=VALUE")))?;
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| CliError::own(format!("`{pair}` is not KEY=VALUE")))?;
         settings.insert(key.to_owned(), Value::String(value.to_owned()));
     }
-    let refresh_token = args.refresh_token_file.as_deref().map(read_text).transpose()?;
+    let refresh_token = args
+        .refresh_token_file
+        .as_deref()
+        .map(read_text)
+        .transpose()?;
     Ok(json!({
         "connector": args.connector,
         "name": args.name,
@@ -90,7 +133,11 @@ fn new_profile(args: ProfileCreate) -> Result<Value, CliError> {
 /// Starts a run and, if asked, follows it; a run that failed is a failed command.
 async fn start(client: &Client, path: &str, wait: bool) -> Result<(), CliError> {
     let started = client.post(path, &json!({})).await?;
-    let number = started.get("number").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = started
+        .get("number")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     if wait {
         let last = progress::follow(client, &number).await?;
         output::one(client, &last, RUN);
@@ -104,14 +151,22 @@ fn ended_well(run: &Value) -> Result<(), CliError> {
     match run.get("state").and_then(Value::as_str) {
         Some("complete") => Ok(()),
         other => {
-            let why = run.get("error_message").and_then(Value::as_str).unwrap_or("see `seatwise run show`");
-            Err(CliError::own(format!("the run is {}: {why}", other.unwrap_or("unknown"))))
+            let why = run
+                .get("error_message")
+                .and_then(Value::as_str)
+                .unwrap_or("see `seatwise run show`");
+            Err(CliError::own(format!(
+                "the run is {}: {why}",
+                other.unwrap_or("unknown")
+            )))
         }
     }
 }
 
 async fn changed(client: &Client, number: &str, verb: &str, body: Value) -> Result<(), CliError> {
-    let view = client.post(&format!("/profiles/{number}/{verb}"), &body).await?;
+    let view = client
+        .post(&format!("/profiles/{number}/{verb}"), &body)
+        .await?;
     output::one(client, &view, PROFILES);
     Ok(())
 }
@@ -119,25 +174,49 @@ async fn changed(client: &Client, number: &str, verb: &str, body: Value) -> Resu
 pub async fn run(client: &Client, verb: RunVerb) -> Result<(), CliError> {
     match verb {
         RunVerb::List { profile } => {
-            let query: Vec<(&str, String)> = profile.map(|number| ("profile", number)).into_iter().collect();
+            let query: Vec<(&str, String)> = profile
+                .map(|number| ("profile", number))
+                .into_iter()
+                .collect();
             output::list(client, &client.get("/runs", &query).await?, RUN);
         }
         RunVerb::Show { number, follow } => {
-            let view = if follow { progress::follow(client, &number).await? } else { client.get(&format!("/runs/{number}"), &[]).await? };
+            let view = if follow {
+                progress::follow(client, &number).await?
+            } else {
+                client.get(&format!("/runs/{number}"), &[]).await?
+            };
             let mut columns = RUN.to_vec();
-            columns.extend([("Why it stopped", "/error_message", As::Text), ("Fix", "/error_fix", As::Text), ("Changes", "/changes", As::Text)]);
+            columns.extend([
+                ("Why it stopped", "/error_message", As::Text),
+                ("Fix", "/error_fix", As::Text),
+                ("Changes", "/changes", As::Text),
+            ]);
             output::one(client, &view, &columns);
         }
         RunVerb::Accept { number, reason } => {
-            let view = client.post(&format!("/runs/{number}/accept"), &json!({ "reason": reason })).await?;
+            let view = client
+                .post(
+                    &format!("/runs/{number}/accept"),
+                    &json!({ "reason": reason }),
+                )
+                .await?;
             output::one(client, &view, RUN);
         }
     }
     Ok(())
 }
 
-pub async fn subscription(client: &Client, SubscriptionVerb::List(args): SubscriptionVerb) -> Result<(), CliError> {
-    let SubscriptionList { search, filter, after, limit } = args;
+pub async fn subscription(
+    client: &Client,
+    SubscriptionVerb::List(args): SubscriptionVerb,
+) -> Result<(), CliError> {
+    let SubscriptionList {
+        search,
+        filter,
+        after,
+        limit,
+    } = args;
     let mut query = vec![("limit", limit.to_string())];
     query.extend(search.map(|text| ("search", text)));
     query.extend(filter.map(|word| ("filter", word)));
@@ -193,8 +272,13 @@ pub async fn identifier(client: &Client, verb: IdentifierVerb) -> Result<(), Cli
                 ],
             );
         }
-        IdentifierVerb::Assign { connector, identifier, product } => {
-            let body = json!({ "connector": connector, "identifier": identifier, "product": product });
+        IdentifierVerb::Assign {
+            connector,
+            identifier,
+            product,
+        } => {
+            let body =
+                json!({ "connector": connector, "identifier": identifier, "product": product });
             client.post("/identifiers/assign", &body).await?;
             eprintln!("{identifier} is now recognised as {product}");
         }
@@ -229,11 +313,21 @@ pub async fn entitlement(client: &Client, verb: EntitlementVerb) -> Result<(), C
                 "profile": args.profile,
                 "note": args.note,
             });
-            output::one(client, &client.post("/entitlements", &body).await?, ENTITLEMENTS);
+            output::one(
+                client,
+                &client.post("/entitlements", &body).await?,
+                ENTITLEMENTS,
+            );
         }
-        EntitlementVerb::List => output::list(client, &client.get("/entitlements", &[]).await?, ENTITLEMENTS),
+        EntitlementVerb::List => output::list(
+            client,
+            &client.get("/entitlements", &[]).await?,
+            ENTITLEMENTS,
+        ),
         EntitlementVerb::Retire { number } => {
-            let view = client.post(&format!("/entitlements/{number}/retire"), &json!({})).await?;
+            let view = client
+                .post(&format!("/entitlements/{number}/retire"), &json!({}))
+                .await?;
             output::one(client, &view, ENTITLEMENTS);
         }
     }
@@ -243,11 +337,18 @@ pub async fn entitlement(client: &Client, verb: EntitlementVerb) -> Result<(), C
 pub async fn people(client: &Client, verb: PeopleVerb) -> Result<(), CliError> {
     match verb {
         PeopleVerb::Import { file } => {
-            let done = client.post("/people/import", &json!({ "csv": read_text(&file)? })).await?;
+            let done = client
+                .post("/people/import", &json!({ "csv": read_text(&file)? }))
+                .await?;
             output::one(
                 client,
                 &done,
-                &[("Added", "/added", As::Count), ("Changed", "/changed", As::Count), ("Unchanged", "/unchanged", As::Count), ("Matched", "/matched", As::Count)],
+                &[
+                    ("Added", "/added", As::Count),
+                    ("Changed", "/changed", As::Count),
+                    ("Unchanged", "/unchanged", As::Count),
+                    ("Matched", "/matched", As::Count),
+                ],
             );
         }
         PeopleVerb::List { unmatched: true } => {
@@ -255,7 +356,12 @@ pub async fn people(client: &Client, verb: PeopleVerb) -> Result<(), CliError> {
             output::list(
                 client,
                 &answer,
-                &[("Org", "/organization_name", As::Text), ("Principal", "/principal", As::Text), ("E-mail", "/email", As::Text), ("Name", "/name", As::Text)],
+                &[
+                    ("Org", "/organization_name", As::Text),
+                    ("Principal", "/principal", As::Text),
+                    ("E-mail", "/email", As::Text),
+                    ("Name", "/name", As::Text),
+                ],
             );
         }
         PeopleVerb::List { unmatched: false } => {
@@ -282,10 +388,16 @@ pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliErr
         output::json(&answer);
         return Ok(());
     }
-    if let (true, Some(rows)) = (args.contract_only, answer.get_mut("positions").and_then(Value::as_array_mut)) {
+    if let (true, Some(rows)) = (
+        args.contract_only,
+        answer.get_mut("positions").and_then(Value::as_array_mut),
+    ) {
         rows.retain(|row| row.get("scope").and_then(Value::as_str) == Some("contract"));
     }
-    let rows = answer.get("positions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let rows = answer
+        .get("positions")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     print!(
         "{}",
         output::table(
@@ -300,7 +412,11 @@ pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliErr
                 ("Needed", "/needed", As::Count),
                 ("Status", "/status", As::Words),
                 ("True-up", "/true_up_minor", As::Money("/currency")),
-                ("Over-licensed", "/over_licensed_minor", As::Money("/currency")),
+                (
+                    "Over-licensed",
+                    "/over_licensed_minor",
+                    As::Money("/currency")
+                ),
                 ("Candidates", "/candidates", As::Count),
                 ("Potential", "/potential_minor", As::Money("/currency")),
                 ("Unused", "/percent_unused_tenths", As::Tenths),
@@ -312,6 +428,15 @@ pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliErr
 
 pub async fn reconcile(client: &Client) -> Result<(), CliError> {
     let view = client.post("/reconciliations", &json!({})).await?;
-    output::one(client, &view, &[("Number", "/number", As::Text), ("As of", "/as_of_day", As::Text), ("Ran", "/ran_at", As::Time), ("Digest", "/digest", As::Text)]);
+    output::one(
+        client,
+        &view,
+        &[
+            ("Number", "/number", As::Text),
+            ("As of", "/as_of_day", As::Text),
+            ("Ran", "/ran_at", As::Time),
+            ("Digest", "/digest", As::Text),
+        ],
+    );
     Ok(())
 }

@@ -35,7 +35,10 @@ where
     E: std::fmt::Display,
     F: Future<Output = Result<(), E>>,
 {
-    let Cli { connection, command } = Cli::parse();
+    let Cli {
+        connection,
+        command,
+    } = Cli::parse();
     let done = match command {
         Command::Serve(args) => local(Local::Serve(args)).await.map_err(CliError::own),
         Command::Demo(args) => local(Local::Demo(args)).await.map_err(CliError::own),
@@ -90,8 +93,15 @@ mod tests {
         fn walk(command: &clap::Command, path: &str) {
             let path = format!("{path} {}", command.get_name());
             assert!(command.get_about().is_some(), "`{path}` has no help text");
-            for argument in command.get_arguments().filter(|a| !matches!(a.get_id().as_str(), "help" | "version")) {
-                assert!(argument.get_help().is_some(), "`{path}` does not explain `{}`", argument.get_id());
+            for argument in command
+                .get_arguments()
+                .filter(|a| !matches!(a.get_id().as_str(), "help" | "version"))
+            {
+                assert!(
+                    argument.get_help().is_some(),
+                    "`{path}` does not explain `{}`",
+                    argument.get_id()
+                );
             }
             for inner in command.get_subcommands().filter(|c| c.get_name() != "help") {
                 walk(inner, &path);

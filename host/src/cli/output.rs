@@ -31,11 +31,17 @@ pub type Column = (&'static str, &'static str, As);
 fn cell(row: &Value, pointer: &str, read: As) -> String {
     let value = row.pointer(pointer).unwrap_or(&Value::Null);
     let absent = || "-".to_owned();
-    let currency = |at: &str| row.pointer(at).and_then(Value::as_str).and_then(|code| code.parse().ok());
+    let currency = |at: &str| {
+        row.pointer(at)
+            .and_then(Value::as_str)
+            .and_then(|code| code.parse().ok())
+    };
     match (read, value) {
         (_, Value::Null) => absent(),
         (As::Words, Value::String(word)) => words::spoken(word),
-        (As::Count, Value::Number(_)) => value.as_i64().map_or_else(|| value.to_string(), words::grouped),
+        (As::Count, Value::Number(_)) => value
+            .as_i64()
+            .map_or_else(|| value.to_string(), words::grouped),
         (As::Time, Value::Number(_)) => value
             .as_i64()
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
@@ -46,36 +52,71 @@ fn cell(row: &Value, pointer: &str, read: As) -> String {
         },
         (As::Price(at), Value::Number(_)) => {
             let code = row.pointer(at).and_then(Value::as_str).unwrap_or("");
-            value.as_i64().map_or_else(absent, |micros| format!("{} {code}", words::micros(micros)))
+            value
+                .as_i64()
+                .map_or_else(absent, |micros| format!("{} {code}", words::micros(micros)))
         }
-        (As::Tenths, Value::Number(_)) => value.as_i64().map_or_else(absent, |n| format!("{}.{} %", n / 10, n % 10)),
+        (As::Tenths, Value::Number(_)) => value
+            .as_i64()
+            .map_or_else(absent, |n| format!("{}.{} %", n / 10, n % 10)),
         (_, Value::String(text)) => text.clone(),
-        (_, Value::Array(items)) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
-        }
+        (_, Value::Array(items)) => items
+            .iter()
+            .map(|item| {
+                item.as_str()
+                    .map_or_else(|| item.to_string(), str::to_owned)
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
         (_, other) => other.to_string(),
     }
 }
 
 /// The rows of an answer: the answer itself, or its `items`.
 fn rows(answer: &Value) -> &[Value] {
-    answer.as_array().or_else(|| answer.get("items").and_then(Value::as_array)).map_or(&[], Vec::as_slice)
+    answer
+        .as_array()
+        .or_else(|| answer.get("items").and_then(Value::as_array))
+        .map_or(&[], Vec::as_slice)
 }
 
 /// A table as text, columns as wide as their widest cell.
 #[must_use]
 pub fn table(rows: &[Value], columns: &[Column]) -> String {
-    let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|(name, ..)| (*name).to_owned()).collect()];
-    lines.extend(rows.iter().map(|row| columns.iter().map(|&(_, pointer, read)| cell(row, pointer, read)).collect()));
-    let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+    let mut lines: Vec<Vec<String>> = vec![
+        columns
+            .iter()
+            .map(|(name, ..)| (*name).to_owned())
+            .collect(),
+    ];
+    lines.extend(rows.iter().map(|row| {
+        columns
+            .iter()
+            .map(|&(_, pointer, read)| cell(row, pointer, read))
+            .collect()
+    }));
+    let width = |at: usize| {
+        lines
+            .iter()
+            .map(|line| line[at].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let mut text = String::new();
     for line in &lines {
         let mut row = String::new();
         for (at, cell) in line.iter().enumerate() {
             let pad = widths[at].saturating_sub(cell.chars().count());
-            let right = matches!(columns[at].2, As::Count | As::Money(_) | As::Price(_) | As::Tenths);
-            let filled = if right { format!("{}{cell}", " ".repeat(pad)) } else { format!("{cell}{}", " ".repeat(pad)) };
+            let right = matches!(
+                columns[at].2,
+                As::Count | As::Money(_) | As::Price(_) | As::Tenths
+            );
+            let filled = if right {
+                format!("{}{cell}", " ".repeat(pad))
+            } else {
+                format!("{cell}{}", " ".repeat(pad))
+            };
             row.push_str(&filled);
             row.push_str("  ");
         }
@@ -106,7 +147,11 @@ pub fn one(client: &Client, answer: &Value, columns: &[Column]) {
     if client.json {
         return json(answer);
     }
-    let width = columns.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
+    let width = columns
+        .iter()
+        .map(|(name, ..)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     for &(name, pointer, read) in columns {
         println!("{name:width$}  {}", cell(answer, pointer, read));
     }
@@ -114,7 +159,10 @@ pub fn one(client: &Client, answer: &Value, columns: &[Column]) {
 
 /// Prints the API's JSON.
 pub fn json(answer: &Value) {
-    println!("{}", serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string()));
+    println!(
+        "{}",
+        serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string())
+    );
 }
 
 #[cfg(test)]
@@ -125,8 +173,18 @@ mod tests {
 
     #[test]
     fn numbers_stand_right_and_absent_values_are_dashes() {
-        let rows = [json!({"n": "PRF1", "seats": 1200, "at": null}), json!({"n": "PRF1000002", "seats": 7, "at": 0})];
-        let text = table(&rows, &[("Number", "/n", As::Text), ("Seats", "/seats", As::Count), ("At", "/at", As::Time)]);
+        let rows = [
+            json!({"n": "PRF1", "seats": 1200, "at": null}),
+            json!({"n": "PRF1000002", "seats": 7, "at": 0}),
+        ];
+        let text = table(
+            &rows,
+            &[
+                ("Number", "/n", As::Text),
+                ("Seats", "/seats", As::Count),
+                ("At", "/at", As::Time),
+            ],
+        );
         assert_eq!(
             text,
             "Number      Seats  At\nPRF1        1,200  -\nPRF1000002      7  1970-01-01 00:00:00Z\n"

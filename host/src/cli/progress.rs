@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::client::{Client, CliError};
+use super::client::{CliError, Client};
 
 /// How often a run is asked after.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -18,14 +18,27 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 /// The host's problem, or ours in reaching it.
 pub async fn follow(client: &Client, number: &str) -> Result<Value, CliError> {
     let is_terminal = std::io::stderr().is_terminal();
-    let bar = if is_terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let bar = if is_terminal {
+        ProgressBar::new_spinner()
+    } else {
+        ProgressBar::hidden()
+    };
     let mut said: Option<Instant> = None;
     loop {
         let run = client.get(&format!("/runs/{number}"), &[]).await?;
         let count = |field: &str| run.get(field).and_then(Value::as_u64).unwrap_or(0);
-        let word = |field: &str| run.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
+        let word = |field: &str| {
+            run.get(field)
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned()
+        };
         let (state, stage) = (word("state"), word("stage"));
-        let line = format!("{number} {state}, {stage}: {} accounts, {} pages", count("accounts"), count("pages"));
+        let line = format!(
+            "{number} {state}, {stage}: {} accounts, {} pages",
+            count("accounts"),
+            count("pages")
+        );
         if let Some(expected) = run.get("expected_accounts").and_then(Value::as_u64) {
             bar.set_style(bar_style());
             bar.set_length(expected);
@@ -37,7 +50,10 @@ pub async fn follow(client: &Client, number: &str) -> Result<Value, CliError> {
             eprintln!("{line}");
             said = Some(Instant::now());
         }
-        if matches!(state.as_str(), "complete" | "failed" | "cancelled" | "held" | "paused_quota") {
+        if matches!(
+            state.as_str(),
+            "complete" | "failed" | "cancelled" | "held" | "paused_quota"
+        ) {
             bar.finish_and_clear();
             eprintln!("{line}");
             return Ok(run);
@@ -47,5 +63,6 @@ pub async fn follow(client: &Client, number: &str) -> Result<Value, CliError> {
 }
 
 fn bar_style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is fixed and well-formed")
+    ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
+        .expect("the template is fixed and well-formed")
 }

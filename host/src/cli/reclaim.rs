@@ -2,9 +2,10 @@
 use serde_json::{Map, Value, json};
 
 use super::args::{
-    ActionVerb, Answer, AuditVerb, BatchVerb, CandidateVerb, Decision, ExemptionVerb, ReclaimVerb, RuleVerb, TokenVerb,
+    ActionVerb, Answer, AuditVerb, BatchVerb, CandidateVerb, Decision, ExemptionVerb, ReclaimVerb,
+    RuleVerb, TokenVerb,
 };
-use super::client::{Client, CliError};
+use super::client::{CliError, Client};
 use super::output::{self, As, Column};
 
 const RULES: &[Column] = &[
@@ -29,8 +30,15 @@ pub async fn rule(client: &Client, verb: RuleVerb) -> Result<(), CliError> {
         }
         RuleVerb::Show { number } => {
             let mut columns = RULES.to_vec();
-            columns.extend([("Digest", "/digest", As::Text), ("Deciding", "/deciding", As::Text)]);
-            output::one(client, &client.get(&format!("/rules/{number}"), &[]).await?, &columns);
+            columns.extend([
+                ("Digest", "/digest", As::Text),
+                ("Deciding", "/deciding", As::Text),
+            ]);
+            output::one(
+                client,
+                &client.get(&format!("/rules/{number}"), &[]).await?,
+                &columns,
+            );
             return Ok(());
         }
         RuleVerb::Preview { number } => {
@@ -39,9 +47,17 @@ pub async fn rule(client: &Client, verb: RuleVerb) -> Result<(), CliError> {
             return Ok(());
         }
         RuleVerb::Edit { number, set } => post(&number, "edit", edits(&set)?).await?,
-        RuleVerb::Approve { number, seen } => post(&number, "approve", json!({ "seen": seen })).await?,
-        RuleVerb::Refuse { number, seen, reason } => post(&number, "refuse", json!({ "seen": seen, "reason": reason })).await?,
-        RuleVerb::Off { number, reason } => post(&number, "off", json!({ "reason": reason })).await?,
+        RuleVerb::Approve { number, seen } => {
+            post(&number, "approve", json!({ "seen": seen })).await?
+        }
+        RuleVerb::Refuse {
+            number,
+            seen,
+            reason,
+        } => post(&number, "refuse", json!({ "seen": seen, "reason": reason })).await?,
+        RuleVerb::Off { number, reason } => {
+            post(&number, "off", json!({ "reason": reason })).await?
+        }
     };
     output::one(client, &view, RULES);
     Ok(())
@@ -51,7 +67,11 @@ fn show_preview(client: &Client, preview: &Value) {
     output::one(
         client,
         preview,
-        &[("Digest", "/digest", As::Text), ("People", "/people_count", As::Count), ("A year", "/saving_minor", As::Money("/currency"))],
+        &[
+            ("Digest", "/digest", As::Text),
+            ("People", "/people_count", As::Count),
+            ("A year", "/saving_minor", As::Money("/currency")),
+        ],
     );
     if let (false, Some(people)) = (client.json, preview.get("people").and_then(Value::as_array)) {
         println!();
@@ -75,8 +95,13 @@ fn show_preview(client: &Client, preview: &Value) {
 fn edits(pairs: &[String]) -> Result<Value, CliError> {
     let mut fields = Map::new();
     for pair in pairs {
-        let (field, value) = pair.split_once('=').ok_or_else(|| CliError::own(format!("`{pair}` is not FIELD=VALUE")))?;
-        fields.insert(field.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())));
+        let (field, value) = pair
+            .split_once('=')
+            .ok_or_else(|| CliError::own(format!("`{pair}` is not FIELD=VALUE")))?;
+        fields.insert(
+            field.to_owned(),
+            serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())),
+        );
     }
     Ok(Value::Object(fields))
 }
@@ -100,38 +125,73 @@ pub async fn candidate(client: &Client, verb: CandidateVerb) -> Result<(), CliEr
     };
     let view = match verb {
         CandidateVerb::List { state } => {
-            let query: Vec<(&str, String)> = state.map(|word| ("state", word)).into_iter().collect();
-            output::list(client, &client.get("/candidates", &query).await?, CANDIDATES);
+            let query: Vec<(&str, String)> =
+                state.map(|word| ("state", word)).into_iter().collect();
+            output::list(
+                client,
+                &client.get("/candidates", &query).await?,
+                CANDIDATES,
+            );
             return Ok(());
         }
         CandidateVerb::Show { number } => {
             let view = client.get(&format!("/candidates/{number}"), &[]).await?;
             output::one(client, &view, CANDIDATES);
-            if let (false, Some(events)) = (client.json, view.get("events").and_then(Value::as_array)) {
+            if let (false, Some(events)) =
+                (client.json, view.get("events").and_then(Value::as_array))
+            {
                 println!();
                 print!(
                     "{}",
                     output::table(
                         events,
-                        &[("At", "/at", As::Time), ("Event", "/event", As::Words), ("To", "/to_state", As::Words), ("By", "/actor", As::Text), ("Reason", "/reason", As::Text)],
+                        &[
+                            ("At", "/at", As::Time),
+                            ("Event", "/event", As::Words),
+                            ("To", "/to_state", As::Words),
+                            ("By", "/actor", As::Text),
+                            ("Reason", "/reason", As::Text)
+                        ],
                     )
                 );
             }
             return Ok(());
         }
-        CandidateVerb::Answer { number, answer, reason } => {
+        CandidateVerb::Answer {
+            number,
+            answer,
+            reason,
+        } => {
             let answer = match answer {
                 Answer::Keep => "keep",
                 Answer::NotNeeded => "not_needed",
             };
-            post(&number, "answer", json!({ "answer": answer, "reason": reason })).await?
+            post(
+                &number,
+                "answer",
+                json!({ "answer": answer, "reason": reason }),
+            )
+            .await?
         }
-        CandidateVerb::Decide { number, decision, reason } => {
+        CandidateVerb::Decide {
+            number,
+            decision,
+            reason,
+        } => {
             let is_granted = matches!(decision, Decision::Grant);
-            post(&number, "decide", json!({ "is_granted": is_granted, "reason": reason })).await?
+            post(
+                &number,
+                "decide",
+                json!({ "is_granted": is_granted, "reason": reason }),
+            )
+            .await?
         }
-        CandidateVerb::Release { number, reason } => post(&number, "release", json!({ "reason": reason })).await?,
-        CandidateVerb::Close { number, reason } => post(&number, "close", json!({ "reason": reason })).await?,
+        CandidateVerb::Release { number, reason } => {
+            post(&number, "release", json!({ "reason": reason })).await?
+        }
+        CandidateVerb::Close { number, reason } => {
+            post(&number, "close", json!({ "reason": reason })).await?
+        }
     };
     output::one(client, &view, CANDIDATES);
     Ok(())
@@ -153,9 +213,17 @@ pub async fn batch(client: &Client, verb: BatchVerb) -> Result<(), CliError> {
             show_batch(client, &client.post("/batches", &body).await?);
         }
         BatchVerb::List => output::list(client, &client.get("/batches", &[]).await?, BATCHES),
-        BatchVerb::Show { number } => show_batch(client, &client.get(&format!("/batches/{number}"), &[]).await?),
+        BatchVerb::Show { number } => show_batch(
+            client,
+            &client.get(&format!("/batches/{number}"), &[]).await?,
+        ),
         BatchVerb::Approve { number, seen } => {
-            let view = client.post(&format!("/batches/{number}/approve"), &json!({ "seen": seen })).await?;
+            let view = client
+                .post(
+                    &format!("/batches/{number}/approve"),
+                    &json!({ "seen": seen }),
+                )
+                .await?;
             output::one(client, &view, BATCHES);
         }
     }
@@ -168,15 +236,35 @@ fn show_batch(client: &Client, batch: &Value) {
     if client.json {
         return;
     }
-    for item in batch.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
+    for item in batch
+        .get("items")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice)
+    {
         let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
         println!("\n{}  {}", text("/candidate_number"), text("/principal"));
-        for step in item.pointer("/plan/steps").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
+        for step in item
+            .pointer("/plan/steps")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice)
+        {
             let field = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or("");
-            println!("  {} {} {}", field("method").to_uppercase(), field("path"), field("body"));
+            println!(
+                "  {} {} {}",
+                field("method").to_uppercase(),
+                field("path"),
+                field("body")
+            );
         }
-        for (heading, pointer) in [("loses", "/plan/consequences"), ("not looked at", "/plan/unchecked")] {
-            for line in item.pointer(pointer).and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
+        for (heading, pointer) in [
+            ("loses", "/plan/consequences"),
+            ("not looked at", "/plan/unchecked"),
+        ] {
+            for line in item
+                .pointer(pointer)
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice)
+            {
                 println!("  {heading}: {}", line.as_str().unwrap_or(""));
             }
         }
@@ -199,11 +287,23 @@ pub async fn action(client: &Client, verb: ActionVerb) -> Result<(), CliError> {
         ActionVerb::List => output::list(client, &client.get("/actions", &[]).await?, ACTIONS),
         ActionVerb::Show { number } => {
             let mut columns = ACTIONS.to_vec();
-            columns.extend([("Receipt", "/receipt", As::Text), ("Receipt digest", "/receipt_digest", As::Text)]);
-            output::one(client, &client.get(&format!("/actions/{number}"), &[]).await?, &columns);
+            columns.extend([
+                ("Receipt", "/receipt", As::Text),
+                ("Receipt digest", "/receipt_digest", As::Text),
+            ]);
+            output::one(
+                client,
+                &client.get(&format!("/actions/{number}"), &[]).await?,
+                &columns,
+            );
         }
         ActionVerb::Undo { number, reason } => {
-            let view = client.post(&format!("/actions/{number}/undo"), &json!({ "reason": reason })).await?;
+            let view = client
+                .post(
+                    &format!("/actions/{number}/undo"),
+                    &json!({ "reason": reason }),
+                )
+                .await?;
             output::one(client, &view, ACTIONS);
         }
     }
@@ -220,11 +320,23 @@ const EXEMPTIONS: &[Column] = &[
 
 pub async fn exemption(client: &Client, verb: ExemptionVerb) -> Result<(), CliError> {
     match verb {
-        ExemptionVerb::Add { principal, kind, reason, until } => {
-            let body = json!({ "principal": principal, "kind": kind, "reason": reason, "until": until });
-            output::one(client, &client.post("/exemptions", &body).await?, EXEMPTIONS);
+        ExemptionVerb::Add {
+            principal,
+            kind,
+            reason,
+            until,
+        } => {
+            let body =
+                json!({ "principal": principal, "kind": kind, "reason": reason, "until": until });
+            output::one(
+                client,
+                &client.post("/exemptions", &body).await?,
+                EXEMPTIONS,
+            );
         }
-        ExemptionVerb::List => output::list(client, &client.get("/exemptions", &[]).await?, EXEMPTIONS),
+        ExemptionVerb::List => {
+            output::list(client, &client.get("/exemptions", &[]).await?, EXEMPTIONS)
+        }
     }
     Ok(())
 }
@@ -234,7 +346,9 @@ pub async fn switch(client: &Client, verb: ReclaimVerb) -> Result<(), CliError> 
         ReclaimVerb::Stop { reason } => ("stop", reason, "every reclaim is stopped"),
         ReclaimVerb::Start { reason } => ("start", reason, "reclaims may go on"),
     };
-    client.post(&format!("/reclaim/{word}"), &json!({ "reason": reason })).await?;
+    client
+        .post(&format!("/reclaim/{word}"), &json!({ "reason": reason }))
+        .await?;
     eprintln!("{said}");
     Ok(())
 }
@@ -257,7 +371,9 @@ pub async fn token(client: &Client, verb: TokenVerb) -> Result<(), CliError> {
             );
         }
         TokenVerb::Revoke { id } => {
-            client.post(&format!("/tokens/{id}/revoke"), &json!({})).await?;
+            client
+                .post(&format!("/tokens/{id}/revoke"), &json!({}))
+                .await?;
             eprintln!("{id} is revoked");
         }
     }
@@ -284,11 +400,21 @@ pub async fn audit(client: &Client, verb: AuditVerb) -> Result<(), CliError> {
             }
         }
         AuditVerb::List { before } => {
-            let query: Vec<(&str, String)> = before.map(|seq| ("before", seq.to_string())).into_iter().collect();
+            let query: Vec<(&str, String)> = before
+                .map(|seq| ("before", seq.to_string()))
+                .into_iter()
+                .collect();
             output::list(
                 client,
                 &client.get("/audit", &query).await?,
-                &[("Seq", "/seq", As::Text), ("At", "/at", As::Time), ("Event", "/event", As::Text), ("Subject", "/subject_id", As::Text), ("By", "/actor_id", As::Text), ("Via", "/actor_via", As::Text)],
+                &[
+                    ("Seq", "/seq", As::Text),
+                    ("At", "/at", As::Time),
+                    ("Event", "/event", As::Text),
+                    ("Subject", "/subject_id", As::Text),
+                    ("By", "/actor_id", As::Text),
+                    ("Via", "/actor_via", As::Text),
+                ],
             );
         }
     }

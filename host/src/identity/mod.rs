@@ -51,21 +51,44 @@ impl IntoProblem for IdentityError {
         match self {
             Self::Denied(denied) => denied.problem(),
             Self::Store(store) => store.problem(),
-            Self::NotFound(what) => Problem::new("identity.not_found", 404, sentence, format!("List what there is and pick the {what} from it")),
-            Self::EmailTaken(_) => Problem::new("identity.email_taken", 409, sentence, "Use that person's account, or another address").at("email"),
-            Self::Invalid { field, .. } => Problem::new("identity.invalid", 422, sentence, "Change the field and send it again").at(field),
+            Self::NotFound(what) => Problem::new(
+                "identity.not_found",
+                404,
+                sentence,
+                format!("List what there is and pick the {what} from it"),
+            ),
+            Self::EmailTaken(_) => Problem::new(
+                "identity.email_taken",
+                409,
+                sentence,
+                "Use that person's account, or another address",
+            )
+            .at("email"),
+            Self::Invalid { field, .. } => Problem::new(
+                "identity.invalid",
+                422,
+                sentence,
+                "Change the field and send it again",
+            )
+            .at(field),
             Self::LinkSpent => Problem::new(
                 "identity.link_spent",
                 403,
                 sentence,
                 "A link works once and only for a few minutes; ask an administrator for a new one",
             ),
-            Self::NotSignedIn => {
-                Problem::new("identity.not_signed_in", 401, sentence, "Open a sign-in link, or send a personal token as `Authorization: Bearer …`")
-            }
-            Self::TokenCannotMint => {
-                Problem::new("identity.token_cannot_mint", 403, sentence, "Sign in through the browser and mint it there")
-            }
+            Self::NotSignedIn => Problem::new(
+                "identity.not_signed_in",
+                401,
+                sentence,
+                "Open a sign-in link, or send a personal token as `Authorization: Bearer …`",
+            ),
+            Self::TokenCannotMint => Problem::new(
+                "identity.token_cannot_mint",
+                403,
+                sentence,
+                "Sign in through the browser and mint it there",
+            ),
         }
     }
 }

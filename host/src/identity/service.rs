@@ -184,25 +184,66 @@ pub async fn ensure_system(host: &Host) -> Result<(), IdentityError> {
 ///
 /// # Errors
 /// [`IdentityError::Denied`], [`IdentityError::EmailTaken`], [`IdentityError::Invalid`].
-pub async fn create_principal(host: &Host, actor: &Actor, new: NewPrincipal) -> Result<PrincipalId, IdentityError> {
+pub async fn create_principal(
+    host: &Host,
+    actor: &Actor,
+    new: NewPrincipal,
+) -> Result<PrincipalId, IdentityError> {
     actor.may(Permission::Administer)?;
     let name = checked_name(&new.name, "name")?;
-    let email = new.email.as_deref().map(str::trim).filter(|e| !e.is_empty()).map(str::to_lowercase);
+    let email = new
+        .email
+        .as_deref()
+        .map(str::trim)
+        .filter(|e| !e.is_empty())
+        .map(str::to_lowercase);
     if new.kind == PrincipalKind::System {
-        return Err(invalid("kind", "there is one system principal, and it exists already"));
+        return Err(invalid(
+            "kind",
+            "there is one system principal, and it exists already",
+        ));
     }
-    if email.as_deref().is_some_and(|e| !e.contains('@') || e.len() > 254) {
-        return Err(invalid("email", "an e-mail address has an @ and at most 254 characters"));
+    if email
+        .as_deref()
+        .is_some_and(|e| !e.contains('@') || e.len() > 254)
+    {
+        return Err(invalid(
+            "email",
+            "an e-mail address has an @ and at most 254 characters",
+        ));
     }
     let id = PrincipalId::mint(host.now_ms(), &*host.chance);
     let mut tx = host.store.begin().await?;
-    store::insert_principal(&mut tx, &id, new.kind.as_str(), &name, email.as_deref(), host.now_ms()).await.map_err(|error| {
-        if error.is_unique("email") { IdentityError::EmailTaken(email.clone().unwrap_or_default()) } else { error.into() }
+    store::insert_principal(
+        &mut tx,
+        &id,
+        new.kind.as_str(),
+        &name,
+        email.as_deref(),
+        host.now_ms(),
+    )
+    .await
+    .map_err(|error| {
+        if error.is_unique("email") {
+            IdentityError::EmailTaken(email.clone().unwrap_or_default())
+        } else {
+            error.into()
+        }
     })?;
     store::put_roles(&mut tx, &id, &new.roles, actor.id.as_str(), host.now_ms()).await?;
     let roles: Vec<_> = new.roles.iter().map(|r| r.as_str()).collect();
     let detail = serde_json::json!({ "name": name, "kind": new.kind, "roles": roles });
-    host.audit(&mut tx, actor, Entry { event: "principal.created", subject_kind: "principal", subject_id: id.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        actor,
+        Entry {
+            event: "principal.created",
+            subject_kind: "principal",
+            subject_id: id.as_str(),
+            detail,
+        },
+    )
+    .await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -211,13 +252,30 @@ pub async fn create_principal(host: &Host, actor: &Actor, new: NewPrincipal) -> 
 ///
 /// # Errors
 /// [`IdentityError::Denied`], [`IdentityError::NotFound`].
-pub async fn set_roles(host: &Host, actor: &Actor, id: &PrincipalId, roles: &BTreeSet<Role>) -> Result<(), IdentityError> {
+pub async fn set_roles(
+    host: &Host,
+    actor: &Actor,
+    id: &PrincipalId,
+    roles: &BTreeSet<Role>,
+) -> Result<(), IdentityError> {
     actor.may(Permission::Administer)?;
     let mut tx = host.store.begin().await?;
-    let before = store::principal(&mut tx, id).await?.ok_or(IdentityError::NotFound("principal"))?;
+    let before = store::principal(&mut tx, id)
+        .await?
+        .ok_or(IdentityError::NotFound("principal"))?;
     store::put_roles(&mut tx, id, roles, actor.id.as_str(), host.now_ms()).await?;
     let detail = serde_json::json!({ "from": before.roles, "to": roles });
-    host.audit(&mut tx, actor, Entry { event: "principal.roles_set", subject_kind: "principal", subject_id: id.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        actor,
+        Entry {
+            event: "principal.roles_set",
+            subject_kind: "principal",
+            subject_id: id.as_str(),
+            detail,
+        },
+    )
+    .await?;
     Ok(tx.commit().await?)
 }
 
@@ -232,7 +290,17 @@ pub async fn deactivate(host: &Host, actor: &Actor, id: &PrincipalId) -> Result<
         return Err(IdentityError::NotFound("principal"));
     }
     let detail = serde_json::Value::Null;
-    host.audit(&mut tx, actor, Entry { event: "principal.deactivated", subject_kind: "principal", subject_id: id.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        actor,
+        Entry {
+            event: "principal.deactivated",
+            subject_kind: "principal",
+            subject_id: id.as_str(),
+            detail,
+        },
+    )
+    .await?;
     Ok(tx.commit().await?)
 }
 
@@ -240,7 +308,10 @@ pub async fn deactivate(host: &Host, actor: &Actor, id: &PrincipalId) -> Result<
 ///
 /// # Errors
 /// [`IdentityError::Denied`].
-pub async fn list_principals(host: &Host, actor: &Actor) -> Result<Vec<PrincipalView>, IdentityError> {
+pub async fn list_principals(
+    host: &Host,
+    actor: &Actor,
+) -> Result<Vec<PrincipalView>, IdentityError> {
     actor.may(Permission::Read)?;
     let mut tx = host.store.read().await?;
     Ok(store::principals(&mut tx).await?)
@@ -250,12 +321,21 @@ pub async fn list_principals(host: &Host, actor: &Actor) -> Result<Vec<Principal
 ///
 /// # Errors
 /// The database's own.
-pub async fn find_principal(host: &Host, email_or_name: &str) -> Result<Option<PrincipalView>, IdentityError> {
+pub async fn find_principal(
+    host: &Host,
+    email_or_name: &str,
+) -> Result<Option<PrincipalView>, IdentityError> {
     let mut tx = host.store.read().await?;
     let wanted = email_or_name.trim();
     let all = store::principals(&mut tx).await?;
-    let by_email = all.iter().find(|p| p.email.as_deref().is_some_and(|e| e.eq_ignore_ascii_case(wanted)));
-    Ok(by_email.or_else(|| all.iter().find(|p| p.name == wanted)).cloned())
+    let by_email = all.iter().find(|p| {
+        p.email
+            .as_deref()
+            .is_some_and(|e| e.eq_ignore_ascii_case(wanted))
+    });
+    Ok(by_email
+        .or_else(|| all.iter().find(|p| p.name == wanted))
+        .cloned())
 }
 
 /// The names behind ids, for texts that say who did what. Unknown ids are left out.
@@ -270,7 +350,11 @@ pub async fn name_of(tx: &mut Tx, id: &PrincipalId) -> Result<Option<String>, Id
 ///
 /// # Errors
 /// [`IdentityError::Denied`], [`IdentityError::NotFound`], [`IdentityError::TokenCannotMint`].
-pub async fn mint_signin_link(host: &Host, actor: &Actor, principal: &PrincipalId) -> Result<SigninLink, IdentityError> {
+pub async fn mint_signin_link(
+    host: &Host,
+    actor: &Actor,
+    principal: &PrincipalId,
+) -> Result<SigninLink, IdentityError> {
     actor.may(Permission::Administer)?;
     refuse_token(actor)?;
     let mut tx = host.store.begin().await?;
@@ -279,12 +363,38 @@ pub async fn mint_signin_link(host: &Host, actor: &Actor, principal: &PrincipalI
     let now = host.now_ms();
     let id = SigninLinkId::mint(now, &*host.chance);
     let expires_at = now + LINK_MS;
-    store::insert_link(&mut tx, &id, &sha256_hex(&token), principal, expires_at, now).await?;
+    store::insert_link(
+        &mut tx,
+        &id,
+        &sha256_hex(&token),
+        principal,
+        expires_at,
+        now,
+    )
+    .await?;
     let detail = serde_json::json!({ "link": id });
-    host.audit(&mut tx, actor, Entry { event: "signin_link.minted", subject_kind: "principal", subject_id: principal.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        actor,
+        Entry {
+            event: "signin_link.minted",
+            subject_kind: "principal",
+            subject_id: principal.as_str(),
+            detail,
+        },
+    )
+    .await?;
     tx.commit().await?;
-    let url = format!("{}/sign-in?token={token}", host.options.public_url.trim_end_matches('/'));
-    Ok(SigninLink { url, token, name: whom.name, expires_at })
+    let url = format!(
+        "{}/sign-in?token={token}",
+        host.options.public_url.trim_end_matches('/')
+    );
+    Ok(SigninLink {
+        url,
+        token,
+        name: whom.name,
+        expires_at,
+    })
 }
 
 /// Spends a link and begins a session. Only a POST may call this: a mail scanner that opens links must not spend them.
@@ -294,11 +404,15 @@ pub async fn mint_signin_link(host: &Host, actor: &Actor, principal: &PrincipalI
 pub async fn redeem_signin_link(host: &Host, token: &str) -> Result<NewSession, IdentityError> {
     let now = host.now_ms();
     let mut tx = host.store.begin().await?;
-    let principal = store::spend_link(&mut tx, &sha256_hex(token), now).await?.ok_or(IdentityError::LinkSpent)?;
-    let whom = active(&mut tx, &principal).await.map_err(|error| match error {
-        IdentityError::NotFound(_) => IdentityError::LinkSpent,
-        other => other,
-    })?;
+    let principal = store::spend_link(&mut tx, &sha256_hex(token), now)
+        .await?
+        .ok_or(IdentityError::LinkSpent)?;
+    let whom = active(&mut tx, &principal)
+        .await
+        .map_err(|error| match error {
+            IdentityError::NotFound(_) => IdentityError::LinkSpent,
+            other => other,
+        })?;
     let id = SessionId::mint(now, &*host.chance);
     let session = NewSession {
         cookie: secret(host, "sws_"),
@@ -306,10 +420,36 @@ pub async fn redeem_signin_link(host: &Host, token: &str) -> Result<NewSession, 
         principal: principal.clone(),
         expires_at: now + SESSION_MS,
     };
-    store::insert_session(&mut tx, &id, &sha256_hex(&session.cookie), &session.csrf_token, &principal, session.expires_at, now).await?;
-    let actor = Actor { id: principal.clone(), name: whom.name, roles: whom.roles, via: Via::Session { session: id.to_string() } };
+    store::insert_session(
+        &mut tx,
+        &id,
+        &sha256_hex(&session.cookie),
+        &session.csrf_token,
+        &principal,
+        session.expires_at,
+        now,
+    )
+    .await?;
+    let actor = Actor {
+        id: principal.clone(),
+        name: whom.name,
+        roles: whom.roles,
+        via: Via::Session {
+            session: id.to_string(),
+        },
+    };
     let detail = serde_json::json!({ "session": id });
-    host.audit(&mut tx, &actor, Entry { event: "session.began", subject_kind: "principal", subject_id: principal.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        &actor,
+        Entry {
+            event: "session.began",
+            subject_kind: "principal",
+            subject_id: principal.as_str(),
+            detail,
+        },
+    )
+    .await?;
     tx.commit().await?;
     Ok(session)
 }
@@ -320,7 +460,9 @@ pub async fn redeem_signin_link(host: &Host, token: &str) -> Result<NewSession, 
 /// [`IdentityError::NotSignedIn`] when nobody does any more.
 pub async fn authenticate_session(host: &Host, cookie: &str) -> Result<Session, IdentityError> {
     let mut tx = host.store.read().await?;
-    store::session(&mut tx, &sha256_hex(cookie), host.now_ms()).await?.ok_or(IdentityError::NotSignedIn)
+    store::session(&mut tx, &sha256_hex(cookie), host.now_ms())
+        .await?
+        .ok_or(IdentityError::NotSignedIn)
 }
 
 /// Ends the actor's session.
@@ -328,11 +470,23 @@ pub async fn authenticate_session(host: &Host, cookie: &str) -> Result<Session, 
 /// # Errors
 /// The database's own. A token has no session: nothing happens.
 pub async fn end_session(host: &Host, actor: &Actor) -> Result<(), IdentityError> {
-    let Via::Session { session } = &actor.via else { return Ok(()) };
+    let Via::Session { session } = &actor.via else {
+        return Ok(());
+    };
     let mut tx = host.store.begin().await?;
     store::end_session(&mut tx, session, host.now_ms()).await?;
     let detail = serde_json::json!({ "session": session });
-    host.audit(&mut tx, actor, Entry { event: "session.ended", subject_kind: "principal", subject_id: actor.id.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        actor,
+        Entry {
+            event: "session.ended",
+            subject_kind: "principal",
+            subject_id: actor.id.as_str(),
+            detail,
+        },
+    )
+    .await?;
     Ok(tx.commit().await?)
 }
 
@@ -341,7 +495,11 @@ pub async fn end_session(host: &Host, actor: &Actor) -> Result<(), IdentityError
 /// # Errors
 /// [`IdentityError::Denied`] for somebody else's token without [`Permission::Administer`], [`IdentityError::Invalid`],
 /// [`IdentityError::TokenCannotMint`].
-pub async fn mint_token(host: &Host, actor: &Actor, new: NewToken) -> Result<MintedToken, IdentityError> {
+pub async fn mint_token(
+    host: &Host,
+    actor: &Actor,
+    new: NewToken,
+) -> Result<MintedToken, IdentityError> {
     actor.may(Permission::OwnAccount)?;
     refuse_token(actor)?;
     let principal = new.principal.clone().unwrap_or_else(|| actor.id.clone());
@@ -350,18 +508,27 @@ pub async fn mint_token(host: &Host, actor: &Actor, new: NewToken) -> Result<Min
     }
     let name = checked_name(&new.name, "name")?;
     if !(1..=TOKEN_MAX_DAYS).contains(&new.days) {
-        return Err(invalid("days", format!("a token lives 1 to {TOKEN_MAX_DAYS} days")));
+        return Err(invalid(
+            "days",
+            format!("a token lives 1 to {TOKEN_MAX_DAYS} days"),
+        ));
     }
     let scopes: BTreeSet<Permission> = new
         .scopes
         .iter()
-        .map(|word| Permission::parse(word).ok_or_else(|| invalid("scopes", format!("`{word}` is not a permission"))))
+        .map(|word| {
+            Permission::parse(word)
+                .ok_or_else(|| invalid("scopes", format!("`{word}` is not a permission")))
+        })
         .collect::<Result<_, _>>()?;
     let now = host.now_ms();
     let mut tx = host.store.begin().await?;
     active(&mut tx, &principal).await?;
-    let minted =
-        MintedToken { id: ApiTokenId::mint(now, &*host.chance), secret: secret(host, "swt_"), expires_at: now + new.days * DAY_MS };
+    let minted = MintedToken {
+        id: ApiTokenId::mint(now, &*host.chance),
+        secret: secret(host, "swt_"),
+        expires_at: now + new.days * DAY_MS,
+    };
     let row = store::TokenRow {
         id: minted.id.clone(),
         name: name.clone(),
@@ -373,7 +540,17 @@ pub async fn mint_token(host: &Host, actor: &Actor, new: NewToken) -> Result<Min
     };
     store::insert_token(&mut tx, &row, now).await?;
     let detail = serde_json::json!({ "token": minted.id, "name": name, "scopes": scopes, "expires_at": minted.expires_at });
-    host.audit(&mut tx, actor, Entry { event: "token.minted", subject_kind: "principal", subject_id: principal.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        actor,
+        Entry {
+            event: "token.minted",
+            subject_kind: "principal",
+            subject_id: principal.as_str(),
+            detail,
+        },
+    )
+    .await?;
     tx.commit().await?;
     Ok(minted)
 }
@@ -386,7 +563,9 @@ pub async fn authenticate_token(host: &Host, secret: &str) -> Result<Actor, Iden
     let now = host.now_ms();
     let hash = sha256_hex(secret);
     let mut tx = host.store.read().await?;
-    let (actor, last_used_at) = store::token_actor(&mut tx, &hash, now).await?.ok_or(IdentityError::NotSignedIn)?;
+    let (actor, last_used_at) = store::token_actor(&mut tx, &hash, now)
+        .await?
+        .ok_or(IdentityError::NotSignedIn)?;
     drop(tx);
     if last_used_at.is_none_or(|at| now - at > TOKEN_USE_NOTED_MS) {
         let mut tx = host.store.begin().await?;
@@ -413,22 +592,46 @@ pub async fn list_tokens(host: &Host, actor: &Actor) -> Result<Vec<TokenView>, I
 ///
 /// # Errors
 /// [`IdentityError::NotFound`] alike for an absent token and somebody else's.
-pub async fn revoke_token(host: &Host, actor: &Actor, id: &ApiTokenId) -> Result<(), IdentityError> {
+pub async fn revoke_token(
+    host: &Host,
+    actor: &Actor,
+    id: &ApiTokenId,
+) -> Result<(), IdentityError> {
     let visible = list_tokens(host, actor).await?;
-    let token = visible.iter().find(|t| &t.id == id).ok_or(IdentityError::NotFound("token"))?;
+    let token = visible
+        .iter()
+        .find(|t| &t.id == id)
+        .ok_or(IdentityError::NotFound("token"))?;
     let mut tx = host.store.begin().await?;
     store::revoke_token(&mut tx, id, host.now_ms()).await?;
     let detail = serde_json::json!({ "token": id, "name": token.name });
-    host.audit(&mut tx, actor, Entry { event: "token.revoked", subject_kind: "principal", subject_id: token.principal.as_str(), detail }).await?;
+    host.audit(
+        &mut tx,
+        actor,
+        Entry {
+            event: "token.revoked",
+            subject_kind: "principal",
+            subject_id: token.principal.as_str(),
+            detail,
+        },
+    )
+    .await?;
     Ok(tx.commit().await?)
 }
 
 async fn active(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalView, IdentityError> {
-    store::principal(tx, id).await?.filter(|p| p.is_active).ok_or(IdentityError::NotFound("principal"))
+    store::principal(tx, id)
+        .await?
+        .filter(|p| p.is_active)
+        .ok_or(IdentityError::NotFound("principal"))
 }
 
 fn refuse_token(actor: &Actor) -> Result<(), IdentityError> {
-    if matches!(actor.via, Via::Token { .. }) { Err(IdentityError::TokenCannotMint) } else { Ok(()) }
+    if matches!(actor.via, Via::Token { .. }) {
+        Err(IdentityError::TokenCannotMint)
+    } else {
+        Ok(())
+    }
 }
 
 fn secret(host: &Host, prefix: &str) -> String {
@@ -440,11 +643,17 @@ fn secret(host: &Host, prefix: &str) -> String {
 fn checked_name(text: &str, field: &'static str) -> Result<String, IdentityError> {
     let name = text.trim();
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(invalid(field, "a name has 1 to 200 characters, none of them control characters"));
+        return Err(invalid(
+            field,
+            "a name has 1 to 200 characters, none of them control characters",
+        ));
     }
     Ok(name.to_owned())
 }
 
 fn invalid(field: &'static str, sentence: impl Into<String>) -> IdentityError {
-    IdentityError::Invalid { field, sentence: sentence.into() }
+    IdentityError::Invalid {
+        field,
+        sentence: sentence.into(),
+    }
 }

@@ -38,19 +38,30 @@ pub(super) async fn insert_principal(
     email: Option<&str>,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query("insert into principals (id, kind, name, email, created_at) values ($1, $2, $3, $4, $5)")
-        .bind(id.as_str())
-        .bind(kind)
-        .bind(name)
-        .bind(email.map(str::to_owned))
-        .bind(now_ms)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "insert into principals (id, kind, name, email, created_at) values ($1, $2, $3, $4, $5)",
+    )
+    .bind(id.as_str())
+    .bind(kind)
+    .bind(name)
+    .bind(email.map(str::to_owned))
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
-pub(super) async fn put_roles(tx: &mut Tx, id: &PrincipalId, roles: &BTreeSet<Role>, by: &str, now_ms: i64) -> Result<(), StoreError> {
-    sqlx::query("delete from principal_roles where principal_id = $1").bind(id.as_str()).execute(tx.conn()).await?;
+pub(super) async fn put_roles(
+    tx: &mut Tx,
+    id: &PrincipalId,
+    roles: &BTreeSet<Role>,
+    by: &str,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("delete from principal_roles where principal_id = $1")
+        .bind(id.as_str())
+        .execute(tx.conn())
+        .await?;
     for role in roles {
         sqlx::query("insert into principal_roles (principal_id, role, granted_by, created_at) values ($1, $2, $3, $4)")
             .bind(id.as_str())
@@ -63,7 +74,11 @@ pub(super) async fn put_roles(tx: &mut Tx, id: &PrincipalId, roles: &BTreeSet<Ro
     Ok(())
 }
 
-pub(super) async fn deactivate(tx: &mut Tx, id: &PrincipalId, now_ms: i64) -> Result<bool, StoreError> {
+pub(super) async fn deactivate(
+    tx: &mut Tx,
+    id: &PrincipalId,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
     let done = sqlx::query("update principals set is_active = 0, version = version + 1 where id = $1 and kind <> 'system'")
         .bind(id.as_str())
         .execute(tx.conn())
@@ -86,7 +101,10 @@ pub(super) async fn principals(tx: &mut Tx) -> Result<Vec<PrincipalView>, StoreE
     fold_roles(&rows)
 }
 
-pub(super) async fn principal(tx: &mut Tx, id: &PrincipalId) -> Result<Option<PrincipalView>, StoreError> {
+pub(super) async fn principal(
+    tx: &mut Tx,
+    id: &PrincipalId,
+) -> Result<Option<PrincipalView>, StoreError> {
     let rows = sqlx::query(
         "select p.id, p.kind, p.name, p.email, p.is_active, r.role from principals p \
          left join principal_roles r on r.principal_id = p.id where p.id = $1",
@@ -101,7 +119,10 @@ fn fold_roles(rows: &[AnyRow]) -> Result<Vec<PrincipalView>, StoreError> {
     let mut all: Vec<PrincipalView> = Vec::new();
     for row in rows {
         let id: PrincipalId = row.try_get::<String, _>("id")?.into();
-        let role = row.try_get::<Option<String>, _>("role")?.as_deref().and_then(Role::parse);
+        let role = row
+            .try_get::<Option<String>, _>("role")?
+            .as_deref()
+            .and_then(Role::parse);
         match all.last_mut() {
             Some(last) if last.id == id => last.roles.extend(role),
             _ => all.push(PrincipalView {
@@ -137,7 +158,11 @@ pub(super) async fn insert_link(
 }
 
 /// One statement decides, so two browsers with one link cannot both win.
-pub(super) async fn spend_link(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<Option<PrincipalId>, StoreError> {
+pub(super) async fn spend_link(
+    tx: &mut Tx,
+    hash: &str,
+    now_ms: i64,
+) -> Result<Option<PrincipalId>, StoreError> {
     let row = sqlx::query(
         "update signin_links set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2 returning principal_id",
     )
@@ -145,7 +170,8 @@ pub(super) async fn spend_link(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<O
     .bind(now_ms)
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|row| Ok(row.try_get::<String, _>("principal_id")?.into())).transpose()
+    row.map(|row| Ok(row.try_get::<String, _>("principal_id")?.into()))
+        .transpose()
 }
 
 pub(super) async fn insert_session(
@@ -171,7 +197,11 @@ pub(super) async fn insert_session(
     Ok(())
 }
 
-pub(super) async fn session(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<Option<Session>, StoreError> {
+pub(super) async fn session(
+    tx: &mut Tx,
+    hash: &str,
+    now_ms: i64,
+) -> Result<Option<Session>, StoreError> {
     let row = sqlx::query(
         "select id, csrf_token, principal_id, expires_at from sessions where token_hash = $1 and ended_at is null and expires_at > $2",
     )
@@ -181,9 +211,18 @@ pub(super) async fn session(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<Opti
     .await?;
     let Some(row) = row else { return Ok(None) };
     let id: PrincipalId = row.try_get::<String, _>("principal_id")?.into();
-    let Some(whom) = principal(tx, &id).await?.filter(|p| p.is_active) else { return Ok(None) };
+    let Some(whom) = principal(tx, &id).await?.filter(|p| p.is_active) else {
+        return Ok(None);
+    };
     Ok(Some(Session {
-        actor: Actor { id, name: whom.name, roles: whom.roles, via: Via::Session { session: row.try_get("id")? } },
+        actor: Actor {
+            id,
+            name: whom.name,
+            roles: whom.roles,
+            via: Via::Session {
+                session: row.try_get("id")?,
+            },
+        },
         csrf_token: row.try_get("csrf_token")?,
         expires_at: row.try_get("expires_at")?,
     }))
@@ -198,7 +237,11 @@ pub(super) async fn end_session(tx: &mut Tx, id: &str, now_ms: i64) -> Result<()
     Ok(())
 }
 
-pub(super) async fn insert_token(tx: &mut Tx, token: &TokenRow, now_ms: i64) -> Result<(), StoreError> {
+pub(super) async fn insert_token(
+    tx: &mut Tx,
+    token: &TokenRow,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let scopes: Vec<_> = token.scopes.iter().map(|s| s.as_str()).collect();
     sqlx::query(
         "insert into api_tokens (id, name, token_hash, principal_id, minted_by, scopes, expires_at, created_at) \
@@ -217,7 +260,11 @@ pub(super) async fn insert_token(tx: &mut Tx, token: &TokenRow, now_ms: i64) -> 
     Ok(())
 }
 
-pub(super) async fn token_actor(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<Option<(Actor, Option<i64>)>, StoreError> {
+pub(super) async fn token_actor(
+    tx: &mut Tx,
+    hash: &str,
+    now_ms: i64,
+) -> Result<Option<(Actor, Option<i64>)>, StoreError> {
     let row = sqlx::query(
         "select id, principal_id, minted_by, scopes, last_used_at from api_tokens \
          where token_hash = $1 and revoked_at is null and expires_at > $2",
@@ -229,17 +276,39 @@ pub(super) async fn token_actor(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<
     let Some(row) = row else { return Ok(None) };
     let id: PrincipalId = row.try_get::<String, _>("principal_id")?.into();
     let minted_by: PrincipalId = row.try_get::<String, _>("minted_by")?.into();
-    let Some(whom) = principal(tx, &id).await?.filter(|p| p.is_active) else { return Ok(None) };
+    let Some(whom) = principal(tx, &id).await?.filter(|p| p.is_active) else {
+        return Ok(None);
+    };
     // A minter who lost access takes its tokens along.
-    if minted_by != id && !principal(tx, &minted_by).await?.is_some_and(|p| p.is_active) {
+    if minted_by != id
+        && !principal(tx, &minted_by)
+            .await?
+            .is_some_and(|p| p.is_active)
+    {
         return Ok(None);
     }
-    let via = Via::Token { token: row.try_get("id")?, minted_by, scopes: scopes(&row.try_get::<String, _>("scopes")?) };
-    Ok(Some((Actor { id, name: whom.name, roles: whom.roles, via }, row.try_get("last_used_at")?)))
+    let via = Via::Token {
+        token: row.try_get("id")?,
+        minted_by,
+        scopes: scopes(&row.try_get::<String, _>("scopes")?),
+    };
+    Ok(Some((
+        Actor {
+            id,
+            name: whom.name,
+            roles: whom.roles,
+            via,
+        },
+        row.try_get("last_used_at")?,
+    )))
 }
 
 pub(super) async fn note_token_use(tx: &mut Tx, hash: &str, now_ms: i64) -> Result<(), StoreError> {
-    sqlx::query("update api_tokens set last_used_at = $2 where token_hash = $1").bind(hash).bind(now_ms).execute(tx.conn()).await?;
+    sqlx::query("update api_tokens set last_used_at = $2 where token_hash = $1")
+        .bind(hash)
+        .bind(now_ms)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -265,7 +334,11 @@ pub(super) async fn tokens(tx: &mut Tx) -> Result<Vec<TokenView>, StoreError> {
         .collect()
 }
 
-pub(super) async fn revoke_token(tx: &mut Tx, id: &ApiTokenId, now_ms: i64) -> Result<(), StoreError> {
+pub(super) async fn revoke_token(
+    tx: &mut Tx,
+    id: &ApiTokenId,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     sqlx::query("update api_tokens set revoked_at = $2 where id = $1 and revoked_at is null")
         .bind(id.as_str())
         .bind(now_ms)
@@ -275,5 +348,7 @@ pub(super) async fn revoke_token(tx: &mut Tx, id: &ApiTokenId, now_ms: i64) -> R
 }
 
 fn scopes(text: &str) -> BTreeSet<Permission> {
-    text.split_whitespace().filter_map(Permission::parse).collect()
+    text.split_whitespace()
+        .filter_map(Permission::parse)
+        .collect()
 }

@@ -34,11 +34,19 @@ const ASSETS: &[Asset] = &[
     },
 ];
 
-static DIGESTS: LazyLock<Vec<String>> =
-    LazyLock::new(|| ASSETS.iter().map(|asset| short_digest(asset.bytes)).collect());
+static DIGESTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    ASSETS
+        .iter()
+        .map(|asset| short_digest(asset.bytes))
+        .collect()
+});
 
 fn short_digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The address of an embedded file, with its digest; an unknown name gives the bare address, which answers 404.
@@ -52,13 +60,22 @@ pub fn url(name: &str) -> String {
 
 /// Serves one embedded file; an outdated digest is 404, so that nothing stale is cached under a new name.
 pub async fn serve(Path((digest, name)): Path<(String, String)>) -> Response {
-    let found = ASSETS.iter().zip(DIGESTS.iter()).find(|(asset, known)| asset.name == name && **known == digest);
+    let found = ASSETS
+        .iter()
+        .zip(DIGESTS.iter())
+        .find(|(asset, known)| asset.name == name && **known == digest);
     let Some((asset, _)) = found else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(asset.media_type),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=31536000, immutable"),
+    );
     (headers, asset.bytes).into_response()
 }
 
@@ -79,8 +96,13 @@ mod tests {
 
     #[test]
     fn every_embedded_file_is_listed_with_its_licence() {
-        let listed: Listed = toml::from_str(include_str!("../../assets/ASSETS.toml")).expect("the list parses");
-        let mut names: Vec<&str> = listed.asset.iter().map(|entry| entry.file.as_str()).collect();
+        let listed: Listed =
+            toml::from_str(include_str!("../../assets/ASSETS.toml")).expect("the list parses");
+        let mut names: Vec<&str> = listed
+            .asset
+            .iter()
+            .map(|entry| entry.file.as_str())
+            .collect();
         names.sort_unstable();
         let mut embedded: Vec<&str> = ASSETS.iter().map(|asset| asset.name).collect();
         embedded.sort_unstable();
@@ -90,6 +112,12 @@ mod tests {
 
     #[test]
     fn an_address_carries_the_digest_of_its_file() {
-        assert_eq!(url("app.css"), format!("/assets/{}/app.css", short_digest(include_bytes!("../../assets/app.css"))));
+        assert_eq!(
+            url("app.css"),
+            format!(
+                "/assets/{}/app.css",
+                short_digest(include_bytes!("../../assets/app.css"))
+            )
+        );
     }
 }

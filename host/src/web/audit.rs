@@ -17,7 +17,13 @@ const PAGE: i64 = 100;
 
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
-    vec![Route::page(Method::GET, "/audit", Permission::ReadAudit, "The audit trail", show)]
+    vec![Route::page(
+        Method::GET,
+        "/audit",
+        Permission::ReadAudit,
+        "The audit trail",
+        show,
+    )]
 }
 
 #[derive(Deserialize)]
@@ -34,13 +40,28 @@ pub(super) struct AuditPage {
     pub verification: Option<Verification>,
 }
 
-async fn show(State(host): State<Host>, visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Error> {
+async fn show(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
     let entries = audit::list(&host.store, &visitor.actor, asked.before, PAGE).await?;
     let is_full = i64::try_from(entries.len()).is_ok_and(|n| n == PAGE);
-    let next = entries.last().filter(|_| is_full).map(|last| format!("/audit?before={}", last.seq));
+    let next = entries
+        .last()
+        .filter(|_| is_full)
+        .map(|last| format!("/audit?before={}", last.seq));
     let verification = match asked.verify {
         Some(_) => Some(audit::verify(&host.store, &visitor.actor, &host.signer).await?),
         None => None,
     };
-    chrome::page("pages/audit", &Chrome::of(&host, &visitor).titled("Audit trail"), &AuditPage { entries, next, verification })
+    chrome::page(
+        "pages/audit",
+        &Chrome::of(&host, &visitor).titled("Audit trail"),
+        &AuditPage {
+            entries,
+            next,
+            verification,
+        },
+    )
 }

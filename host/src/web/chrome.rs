@@ -55,7 +55,10 @@ pub struct Me {
 
 /// One question per permission that decides about buttons.
 #[derive(Clone, Debug, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "one independent permission each; a set of them is what a template asks")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one independent permission each; a set of them is what a template asks"
+)]
 pub struct May {
     manage_profiles: bool,
     accept_runs: bool,
@@ -84,30 +87,85 @@ pub struct Item {
 
 const MENU: &[(&str, &[(&str, &str)])] = &[
     ("", &[("Overview", "/"), ("Position", "/position")]),
-    ("Collect", &[("Profiles", "/profiles"), ("Runs", "/runs"), ("Subscriptions", "/subscriptions"), ("Software models", "/models"), ("People", "/people"), ("Entitlements", "/entitlements")]),
-    ("Reclaim", &[("Rules", "/rules"), ("Batches", "/batches"), ("Candidates", "/candidates"), ("Actions", "/actions"), ("Notices", "/notices")]),
+    (
+        "Collect",
+        &[
+            ("Profiles", "/profiles"),
+            ("Runs", "/runs"),
+            ("Subscriptions", "/subscriptions"),
+            ("Software models", "/models"),
+            ("People", "/people"),
+            ("Entitlements", "/entitlements"),
+        ],
+    ),
+    (
+        "Reclaim",
+        &[
+            ("Rules", "/rules"),
+            ("Batches", "/batches"),
+            ("Candidates", "/candidates"),
+            ("Actions", "/actions"),
+            ("Notices", "/notices"),
+        ],
+    ),
     ("Account", &[("Tokens", "/tokens"), ("Audit", "/audit")]),
 ];
 
 /// What was done, said after the redirect. Closed, so that an address cannot put words on our pages.
 const DONE: &[(&str, &str)] = &[
     ("checked", "The checks have run."),
-    ("published", "The profile is published and its first run is queued."),
+    (
+        "published",
+        "The profile is published and its first run is queued.",
+    ),
     ("collecting", "A run is queued."),
-    ("paused", "The profile is paused. Nothing is downloaded and nobody is acted on until it is resumed."),
+    (
+        "paused",
+        "The profile is paused. Nothing is downloaded and nobody is acted on until it is resumed.",
+    ),
     ("resumed", "The profile is resumed."),
     ("write-mode", "The write mode is changed."),
     ("scheduled", "The schedule is changed."),
-    ("created", "The profile is created as a draft. Run its checks, then publish it."),
-    ("accepted", "The download is accepted; its differences are applied."),
-    ("run-resumed", "The run goes on at the page where it stopped."),
-    ("run-cancelled", "The run is stopped. Nothing of it was applied."),
-    ("assigned", "The identifier is recognised, for every org that uses it."),
-    ("rule-approved", "Your approval of this rule version is recorded."),
-    ("rule-refused", "This rule version is refused. It stays as it is until someone edits it."),
-    ("rule-edited", "A new version is proposed. It decides nothing before it is approved."),
-    ("rule-off", "The rule is off. Its open candidates are closed."),
-    ("batch-made", "The batch is put together. Nothing happens before it is approved."),
+    (
+        "created",
+        "The profile is created as a draft. Run its checks, then publish it.",
+    ),
+    (
+        "accepted",
+        "The download is accepted; its differences are applied.",
+    ),
+    (
+        "run-resumed",
+        "The run goes on at the page where it stopped.",
+    ),
+    (
+        "run-cancelled",
+        "The run is stopped. Nothing of it was applied.",
+    ),
+    (
+        "assigned",
+        "The identifier is recognised, for every org that uses it.",
+    ),
+    (
+        "rule-approved",
+        "Your approval of this rule version is recorded.",
+    ),
+    (
+        "rule-refused",
+        "This rule version is refused. It stays as it is until someone edits it.",
+    ),
+    (
+        "rule-edited",
+        "A new version is proposed. It decides nothing before it is approved.",
+    ),
+    (
+        "rule-off",
+        "The rule is off. Its open candidates are closed.",
+    ),
+    (
+        "batch-made",
+        "The batch is put together. Nothing happens before it is approved.",
+    ),
     ("batch-approved", "Your approval of this batch is recorded."),
     ("answered", "The answer is recorded."),
     ("released", "The candidate goes on from where it was held."),
@@ -119,7 +177,10 @@ const DONE: &[(&str, &str)] = &[
     ("retired", "The entitlement is retired."),
     ("exempted", "The exemption is in force."),
     ("revoked", "The token is revoked."),
-    ("stopped", "Everything is stopped. Nothing is sent to any vendor until someone lets it go on."),
+    (
+        "stopped",
+        "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",
+    ),
     ("started", "Reclaims may go on, under all other conditions."),
 ];
 
@@ -148,7 +209,12 @@ impl Chrome {
         let may = |permission| visitor.actor.may(permission).is_ok();
         let person = Me {
             name: visitor.actor.name.clone(),
-            roles: visitor.actor.roles.iter().map(|role| words::spoken(role.as_str())).collect(),
+            roles: visitor
+                .actor
+                .roles
+                .iter()
+                .map(|role| words::spoken(role.as_str()))
+                .collect(),
             may: May {
                 manage_profiles: may(Permission::ManageProfiles),
                 accept_runs: may(Permission::AcceptRuns),
@@ -160,7 +226,12 @@ impl Chrome {
                 read_audit: may(Permission::ReadAudit),
             },
         };
-        Self { person: Some(person), csrf: visitor.csrf.clone(), menu: menu(&visitor.path), ..Self::outside(host) }
+        Self {
+            person: Some(person),
+            csrf: visitor.csrf.clone(),
+            menu: menu(&visitor.path),
+            ..Self::outside(host)
+        }
     }
 
     /// The same under this title.
@@ -173,7 +244,11 @@ impl Chrome {
     /// The same, saying what was just done.
     #[must_use]
     pub fn done(mut self, done: &Done) -> Self {
-        self.done = done.done.as_deref().and_then(|key| DONE.iter().find(|(known, _)| *known == key)).map(|(_, said)| *said);
+        self.done = done
+            .done
+            .as_deref()
+            .and_then(|key| DONE.iter().find(|(known, _)| *known == key))
+            .map(|(_, said)| *said);
         self
     }
 
@@ -199,7 +274,11 @@ fn menu(path: &str) -> Vec<Group> {
             name,
             items: items
                 .iter()
-                .map(|&(name, href)| Item { name, href, is_here: path == href || (href != "/" && path.starts_with(&format!("{href}/"))) })
+                .map(|&(name, href)| Item {
+                    name,
+                    href,
+                    is_here: path == href || (href != "/" && path.starts_with(&format!("{href}/"))),
+                })
                 .collect(),
         })
         .collect()
@@ -219,13 +298,25 @@ struct Framed<'a, T> {
 /// A fault in the template.
 pub fn page(template: &str, frame: &Chrome, body: &impl Serialize) -> Result<Response, Error> {
     let html = templates::render(template, &Framed { page: frame, body })?;
-    let status = frame.problem.as_ref().and_then(|problem| StatusCode::from_u16(problem.status).ok()).unwrap_or(StatusCode::OK);
-    Ok((status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())
+    let status = frame
+        .problem
+        .as_ref()
+        .and_then(|problem| StatusCode::from_u16(problem.status).ok())
+        .unwrap_or(StatusCode::OK);
+    Ok((
+        status,
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+        html,
+    )
+        .into_response())
 }
 
 /// After a successful POST: back to a page, which says what was done.
 #[must_use]
 pub fn done(path: &str, key: &str) -> Response {
-    debug_assert!(DONE.iter().any(|(known, _)| *known == key), "unknown notice {key}");
+    debug_assert!(
+        DONE.iter().any(|(known, _)| *known == key),
+        "unknown notice {key}"
+    );
     Redirect::to(&format!("{path}?done={key}")).into_response()
 }

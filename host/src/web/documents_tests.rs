@@ -18,11 +18,16 @@ fn fresh(name: &str, text: &str) {
         std::fs::write(&path, text).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == text, "host/docs/{name} is stale; write it anew with SEATWISE_WRITE_DOCS=1");
+    assert!(
+        written == text,
+        "host/docs/{name} is stale; write it anew with SEATWISE_WRITE_DOCS=1"
+    );
 }
 
 fn heading(title: &str, about: &str) -> String {
-    format!("# {title}\n\nGenerated from the code and tested fresh; do not edit by hand.\n\n{about}\n")
+    format!(
+        "# {title}\n\nGenerated from the code and tested fresh; do not edit by hand.\n\n{about}\n"
+    )
 }
 
 #[test]
@@ -36,11 +41,24 @@ fn the_api_page_lists_every_address() {
          The machine-readable form is `/api/v1/openapi.json`. Pages need a session and are listed for completeness: a token opens\n\
          none of them, and a session opens no API.",
     );
-    for (face, title) in [(Face::Api, "Addresses"), (Face::Page, "Pages"), (Face::Open, "Open to anybody")] {
-        write!(text, "\n## {title}\n\n| method | address | needs | what |\n|---|---|---|---|\n").unwrap();
+    for (face, title) in [
+        (Face::Api, "Addresses"),
+        (Face::Page, "Pages"),
+        (Face::Open, "Open to anybody"),
+    ] {
+        write!(
+            text,
+            "\n## {title}\n\n| method | address | needs | what |\n|---|---|---|---|\n"
+        )
+        .unwrap();
         for route in table().iter().filter(|route| route.face == face) {
             let needs = route.needs.map_or("", Permission::as_str);
-            writeln!(text, "| {} | `{}` | {needs} | {} |", route.method, route.path, route.says).unwrap();
+            writeln!(
+                text,
+                "| {} | `{}` | {needs} | {} |",
+                route.method, route.path, route.says
+            )
+            .unwrap();
         }
     }
     fresh("api.md", &text);
@@ -71,7 +89,9 @@ fn arguments(code: &str) -> Vec<String> {
             last.push(letter);
         }
     }
-    all.into_iter().map(|argument| argument.trim().to_owned()).collect()
+    all.into_iter()
+        .map(|argument| argument.trim().to_owned())
+        .collect()
 }
 
 /// The text of the first string literal of an argument; none for a value made elsewhere.
@@ -88,16 +108,30 @@ fn problems(folder: &Path, found: &mut BTreeMap<String, (String, String, String)
             problems(&path, found);
             continue;
         }
-        if path.extension().is_none_or(|ending| ending != "rs") || path.ends_with("documents_tests.rs") {
+        if path.extension().is_none_or(|ending| ending != "rs")
+            || path.ends_with("documents_tests.rs")
+        {
             continue;
         }
         let code = std::fs::read_to_string(&path).unwrap();
         let product = code.split("#[cfg(test)]").next().unwrap_or(&code);
         for (at, call) in product.match_indices("Problem::new(") {
             let arguments = arguments(&product[at + call.len()..]);
-            let Some(code) = arguments.first().and_then(|first| literal(first)) else { continue };
-            let said = |at: usize| arguments.get(at).and_then(|argument| literal(argument)).unwrap_or("(names the case)").replace('|', "\\|");
-            let status = arguments.get(1).filter(|status| status.parse::<u16>().is_ok()).cloned().unwrap_or_else(|| "4xx".to_owned());
+            let Some(code) = arguments.first().and_then(|first| literal(first)) else {
+                continue;
+            };
+            let said = |at: usize| {
+                arguments
+                    .get(at)
+                    .and_then(|argument| literal(argument))
+                    .unwrap_or("(names the case)")
+                    .replace('|', "\\|")
+            };
+            let status = arguments
+                .get(1)
+                .filter(|status| status.parse::<u16>().is_ok())
+                .cloned()
+                .unwrap_or_else(|| "4xx".to_owned());
             found.insert(code.to_owned(), (status, said(2), said(3)));
         }
     }
@@ -107,7 +141,11 @@ fn problems(folder: &Path, found: &mut BTreeMap<String, (String, String, String)
 fn the_error_page_lists_every_code() {
     let mut found = BTreeMap::new();
     problems(&host_folder().join("src"), &mut found);
-    assert!(found.len() > 20, "the search for codes found only {}", found.len());
+    assert!(
+        found.len() > 20,
+        "the search for codes found only {}",
+        found.len()
+    );
     let mut text = heading(
         "Errors",
         "Every problem that a page, the API or the command line can show, by its stable code. A vendor's own failures carry the\n\
@@ -115,7 +153,11 @@ fn the_error_page_lists_every_code() {
     );
     text.push_str("\n| code | status | what happened | what to do |\n|---|---|---|---|\n");
     for (code, (status, what, fix)) in &found {
-        assert!(code.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'.' | b'_')), "`{code}` is not a code");
+        assert!(
+            code.bytes()
+                .all(|b| b.is_ascii_lowercase() || matches!(b, b'.' | b'_')),
+            "`{code}` is not a code"
+        );
         writeln!(text, "| `{code}` | {status} | {what} | {fix} |").unwrap();
     }
     fresh("errors.md", &text);
@@ -126,9 +168,26 @@ fn the_command_line_page_is_the_help() {
     use clap::CommandFactory as _;
     fn walk(command: &mut clap::Command, path: &str, text: &mut String) {
         let path = format!("{path} {}", command.get_name()).trim().to_owned();
-        let help = command.clone().term_width(100).render_long_help().to_string();
-        write!(text, "\n## {path}\n\n```text\n{}\n```\n", help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end()).unwrap();
-        let names: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).filter(|name| name != "help").collect();
+        let help = command
+            .clone()
+            .term_width(100)
+            .render_long_help()
+            .to_string();
+        write!(
+            text,
+            "\n## {path}\n\n```text\n{}\n```\n",
+            help.lines()
+                .map(str::trim_end)
+                .collect::<Vec<_>>()
+                .join("\n")
+                .trim_end()
+        )
+        .unwrap();
+        let names: Vec<String> = command
+            .get_subcommands()
+            .map(|inner| inner.get_name().to_owned())
+            .filter(|name| name != "help")
+            .collect();
         for name in names {
             if let Some(inner) = command.find_subcommand_mut(&name) {
                 walk(inner, &path, text);

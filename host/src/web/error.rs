@@ -57,7 +57,8 @@ pub struct Untold(pub Problem);
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         response.extensions_mut().insert(Untold(self.0));
         response
@@ -67,5 +68,10 @@ impl IntoResponse for Error {
 /// The address exists for nobody, or not for this visitor.
 #[must_use]
 pub fn not_found() -> Problem {
-    Problem::new("page.not_found", 404, "there is no such page", "Go back, or start from the overview")
+    Problem::new(
+        "page.not_found",
+        404,
+        "there is no such page",
+        "Go back, or start from the overview",
+    )
 }

@@ -38,7 +38,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = error::Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| sign_in_first().into())
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| sign_in_first().into())
     }
 }
 
@@ -50,12 +54,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = api::Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| token_first().into())
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| token_first().into())
     }
 }
 
 fn sign_in_first() -> Problem {
-    Problem::new("identity.not_signed_in", 401, "you are not signed in", "Open your one-time sign-in link, or ask your administrator for a new one")
+    Problem::new(
+        "identity.not_signed_in",
+        401,
+        "you are not signed in",
+        "Open your one-time sign-in link, or ask your administrator for a new one",
+    )
 }
 
 fn token_first() -> Problem {
@@ -86,15 +99,29 @@ pub async fn admit(State(host): State<Host>, request: Request, next: Next) -> Re
     if let Some(Untold(problem)) = response.extensions_mut().remove::<Untold>() {
         response = error_page(&frame, problem, response.status());
     } else if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let problem = Problem::new("page.wrong_method", 405, "this address does not take that kind of request", "Go back and use the page's own buttons");
+        let problem = Problem::new(
+            "page.wrong_method",
+            405,
+            "this address does not take that kind of request",
+            "Go back and use the page's own buttons",
+        );
         response = error_page(&frame, problem, StatusCode::METHOD_NOT_ALLOWED);
     }
     // Whatever a signed-in person saw must not come back from a cache after sign-out; embedded files set their own.
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
-async fn admit_page(host: &Host, request: Request, next: Next, path: &str, frame: &mut Chrome) -> Result<Response, Problem> {
+async fn admit_page(
+    host: &Host,
+    request: Request,
+    next: Next,
+    path: &str,
+    frame: &mut Chrome,
+) -> Result<Response, Problem> {
     if request.method() == Method::POST {
         same_origin(host, request.headers())?;
     }
@@ -107,7 +134,11 @@ async fn admit_page(host: &Host, request: Request, next: Next, path: &str, frame
         }
         return Err(sign_in_first());
     };
-    let visitor = Visitor { actor: signed.actor.clone(), csrf: signed.csrf.clone(), path: path.to_owned() };
+    let visitor = Visitor {
+        actor: signed.actor.clone(),
+        csrf: signed.csrf.clone(),
+        path: path.to_owned(),
+    };
     *frame = Chrome::of(host, &visitor);
     let mut request = request;
     if request.method() == Method::POST {
@@ -129,23 +160,37 @@ async fn admit_api(host: &Host, mut request: Request, next: Next) -> Response {
         }
         Err(problem) => api::Error::from(problem).into_response(),
     };
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED && response.extensions().get::<Untold>().is_none() {
-        let problem = Problem::new("api.wrong_method", 405, "this address does not take that method", "See /api/v1/openapi.json for what it takes");
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED
+        && response.extensions().get::<Untold>().is_none()
+    {
+        let problem = Problem::new(
+            "api.wrong_method",
+            405,
+            "this address does not take that method",
+            "See /api/v1/openapi.json for what it takes",
+        );
         response = api::Error::from(problem).into_response();
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim())
+        .filter(|token| !token.is_empty())
 }
 
 fn to_sign_in(uri: &Uri) -> Response {
     let next = uri.path_and_query().map_or("/", |p| p.as_str());
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", next)
+        .finish();
     Redirect::to(&format!("/sign-in?{query}")).into_response()
 }
 
@@ -153,19 +198,35 @@ fn to_sign_in(uri: &Uri) -> Response {
 /// `Origin`; a client that says neither still needs the session's token.
 fn same_origin(host: &Host, headers: &HeaderMap) -> Result<(), Problem> {
     let refused = || {
-        Problem::new("page.cross_site", 403, "this request came from another site", "Open Seatwise itself and press the button there")
+        Problem::new(
+            "page.cross_site",
+            403,
+            "this request came from another site",
+            "Open Seatwise itself and press the button there",
+        )
     };
     if let Some(site) = headers.get("sec-fetch-site")
         && site != "same-origin"
     {
         return Err(refused());
     }
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
     let origin = origin.to_str().map_err(|_| refused())?;
-    let asked = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let asked = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     let own = origin == host.options.public_url.trim_end_matches('/');
-    let direct = origin.split_once("://").is_some_and(|(_, authority)| !authority.is_empty() && authority == asked);
-    if own || direct { Ok(()) } else { Err(refused()) }
+    let direct = origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| !authority.is_empty() && authority == asked);
+    if own || direct {
+        Ok(())
+    } else {
+        Err(refused())
+    }
 }
 
 /// Reads the form once, compares its token, and hands the same bytes on to the handler.
@@ -174,15 +235,32 @@ async fn with_checked_token(request: Request, signed: &Signed) -> Result<Request
         .headers()
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")));
+        .is_some_and(|value| {
+            value.split(';').next().is_some_and(|t| {
+                t.trim()
+                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            })
+        });
     if !is_form {
-        return Err(Problem::new("page.not_a_form", 415, "a page takes only its own forms", "Use the API with a personal token instead"));
+        return Err(Problem::new(
+            "page.not_a_form",
+            415,
+            "a page takes only its own forms",
+            "Use the API with a personal token instead",
+        ));
     }
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, FORM_BYTES)
-        .await
-        .map_err(|_| Problem::new("page.too_large", 413, "the form is larger than 2 MiB", "Split the list, or use the CLI"))?;
-    let given = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value);
+    let bytes = to_bytes(body, FORM_BYTES).await.map_err(|_| {
+        Problem::new(
+            "page.too_large",
+            413,
+            "the form is larger than 2 MiB",
+            "Split the list, or use the CLI",
+        )
+    })?;
+    let given = url::form_urlencoded::parse(&bytes)
+        .find(|(name, _)| name == "csrf")
+        .map(|(_, value)| value);
     let matches = given.is_some_and(|given| session::same_secret(&given, &signed.csrf));
     if !matches {
         return Err(Problem::new(
@@ -202,12 +280,30 @@ struct ErrorPage<'a> {
 }
 
 fn error_page(frame: &Chrome, problem: Problem, status: StatusCode) -> Response {
-    let frame = frame.clone().titled(&format!("Error: {}", super::words::sentence(&problem.message)));
-    match templates::render("pages/error", &ErrorPage { page: &frame, problem: &problem }) {
-        Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+    let frame = frame.clone().titled(&format!(
+        "Error: {}",
+        super::words::sentence(&problem.message)
+    ));
+    match templates::render(
+        "pages/error",
+        &ErrorPage {
+            page: &frame,
+            problem: &problem,
+        },
+    ) {
+        Ok(html) => (
+            status,
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+            html,
+        )
+            .into_response(),
         Err(fault) => {
             error::told(&fault);
-            (StatusCode::INTERNAL_SERVER_ERROR, "Seatwise could not render this page.").into_response()
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Seatwise could not render this page.",
+            )
+                .into_response()
         }
     }
 }

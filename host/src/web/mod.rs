@@ -21,6 +21,6 @@ pub use error::Error;
 pub use routes::router;
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod documents_tests;
+#[cfg(test)]
+mod tests;

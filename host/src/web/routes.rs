@@ -56,17 +56,37 @@ pub struct Route {
 }
 
 fn filter(method: &Method) -> MethodFilter {
-    if *method == Method::POST { MethodFilter::POST } else { MethodFilter::GET }
+    if *method == Method::POST {
+        MethodFilter::POST
+    } else {
+        MethodFilter::GET
+    }
 }
 
 impl Route {
-    fn new<H, T>(face: Face, method: Method, path: &'static str, needs: Option<Permission>, says: &'static str, handler: H) -> Self
+    fn new<H, T>(
+        face: Face,
+        method: Method,
+        path: &'static str,
+        needs: Option<Permission>,
+        says: &'static str,
+        handler: H,
+    ) -> Self
     where
         H: Handler<T, Host>,
         T: 'static,
     {
         let handler = on(filter(&method), handler);
-        Self { method, path, face, needs, says, takes: None, asks: &[], handler }
+        Self {
+            method,
+            path,
+            face,
+            needs,
+            says,
+            takes: None,
+            asks: &[],
+            handler,
+        }
     }
 
     /// The same, taking this JSON body.
@@ -84,17 +104,34 @@ impl Route {
     }
 
     /// An address for anybody.
-    pub fn open<H: Handler<T, Host>, T: 'static>(method: Method, path: &'static str, says: &'static str, handler: H) -> Self {
+    pub fn open<H: Handler<T, Host>, T: 'static>(
+        method: Method,
+        path: &'static str,
+        says: &'static str,
+        handler: H,
+    ) -> Self {
         Self::new(Face::Open, method, path, None, says, handler)
     }
 
     /// A page or a page's form.
-    pub fn page<H: Handler<T, Host>, T: 'static>(method: Method, path: &'static str, needs: Permission, says: &'static str, handler: H) -> Self {
+    pub fn page<H: Handler<T, Host>, T: 'static>(
+        method: Method,
+        path: &'static str,
+        needs: Permission,
+        says: &'static str,
+        handler: H,
+    ) -> Self {
         Self::new(Face::Page, method, path, Some(needs), says, handler)
     }
 
     /// An address of the API.
-    pub fn api<H: Handler<T, Host>, T: 'static>(method: Method, path: &'static str, needs: Permission, says: &'static str, handler: H) -> Self {
+    pub fn api<H: Handler<T, Host>, T: 'static>(
+        method: Method,
+        path: &'static str,
+        needs: Permission,
+        says: &'static str,
+        handler: H,
+    ) -> Self {
         Self::new(Face::Api, method, path, Some(needs), says, handler)
     }
 }
@@ -103,8 +140,18 @@ impl Route {
 #[must_use]
 pub fn table() -> Vec<Route> {
     let mut all = vec![
-        Route::open(Method::GET, "/healthz", "Is this host able to serve?", super::health::healthz),
-        Route::open(Method::GET, "/assets/{digest}/{name}", "An embedded file", super::assets::serve),
+        Route::open(
+            Method::GET,
+            "/healthz",
+            "Is this host able to serve?",
+            super::health::healthz,
+        ),
+        Route::open(
+            Method::GET,
+            "/assets/{digest}/{name}",
+            "An embedded file",
+            super::assets::serve,
+        ),
     ];
     all.extend(super::signin::routes());
     all.extend(super::runs::routes());
@@ -119,7 +166,12 @@ pub fn router(host: Host) -> Router {
     let mut router = Router::new();
     for route in table() {
         let needs = route.needs;
-        let handler = route.handler.layer(middleware::from_fn(move |request: Request, next: Next| permit(needs, request, next)));
+        let handler =
+            route
+                .handler
+                .layer(middleware::from_fn(move |request: Request, next: Next| {
+                    permit(needs, request, next)
+                }));
         router = router.route(route.path, handler);
     }
     let secure = host.options.public_url.starts_with("https://");
@@ -128,14 +180,22 @@ pub fn router(host: Host) -> Router {
         .with_state(host.clone())
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(middleware::from_fn_with_state(host, gate::admit))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
-        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
-            // The matched pattern, not the address: sign-in links carry their secret in it.
-            tracing::info_span!("http", method = %request.method())
-        }));
-    fixed_headers().into_iter().chain(secure.then(strict_transport)).fold(router, |router, (name, value)| {
-        router.layer(SetResponseHeaderLayer::if_not_present(name, value))
-    })
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ANSWER_WITHIN,
+        ))
+        .layer(
+            TraceLayer::new_for_http().make_span_with(|request: &Request| {
+                // The matched pattern, not the address: sign-in links carry their secret in it.
+                tracing::info_span!("http", method = %request.method())
+            }),
+        );
+    fixed_headers()
+        .into_iter()
+        .chain(secure.then(strict_transport))
+        .fold(router, |router, (name, value)| {
+            router.layer(SetResponseHeaderLayer::if_not_present(name, value))
+        })
 }
 
 fn fixed_headers() -> Vec<(HeaderName, HeaderValue)> {
@@ -157,12 +217,17 @@ fn fixed_headers() -> Vec<(HeaderName, HeaderValue)> {
 }
 
 fn strict_transport() -> (HeaderName, HeaderValue) {
-    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"))
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000"),
+    )
 }
 
 /// Refuses before the handler runs whoever lacks the address's permission.
 async fn permit(needs: Option<Permission>, request: Request, next: Next) -> Response {
-    let Some(permission) = needs else { return next.run(request).await };
+    let Some(permission) = needs else {
+        return next.run(request).await;
+    };
     if let Some(visitor) = request.extensions().get::<Visitor>() {
         return match visitor.actor.may(permission) {
             Ok(()) => next.run(request).await,

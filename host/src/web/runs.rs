@@ -33,12 +33,48 @@ const READINGS: u32 = 1_200;
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::page(Method::GET, "/runs", Permission::Read, "Runs, newest first", list),
-        Route::page(Method::GET, "/runs/{number}", Permission::Read, "One run", show),
-        Route::page(Method::GET, "/runs/{number}/events", Permission::Read, "One run live, as server-sent events", events),
-        Route::page(Method::POST, "/runs/{number}/accept", Permission::AcceptRuns, "Accepts a held run with a reason", accept),
-        Route::page(Method::POST, "/runs/{number}/resume", Permission::ManageProfiles, "Continues a failed run at its page", resume),
-        Route::page(Method::POST, "/runs/{number}/cancel", Permission::ManageProfiles, "Stops a run", cancel),
+        Route::page(
+            Method::GET,
+            "/runs",
+            Permission::Read,
+            "Runs, newest first",
+            list,
+        ),
+        Route::page(
+            Method::GET,
+            "/runs/{number}",
+            Permission::Read,
+            "One run",
+            show,
+        ),
+        Route::page(
+            Method::GET,
+            "/runs/{number}/events",
+            Permission::Read,
+            "One run live, as server-sent events",
+            events,
+        ),
+        Route::page(
+            Method::POST,
+            "/runs/{number}/accept",
+            Permission::AcceptRuns,
+            "Accepts a held run with a reason",
+            accept,
+        ),
+        Route::page(
+            Method::POST,
+            "/runs/{number}/resume",
+            Permission::ManageProfiles,
+            "Continues a failed run at its page",
+            resume,
+        ),
+        Route::page(
+            Method::POST,
+            "/runs/{number}/cancel",
+            Permission::ManageProfiles,
+            "Stops a run",
+            cancel,
+        ),
     ]
 }
 
@@ -53,11 +89,23 @@ pub(super) struct RunsPage {
     pub next: Option<String>,
 }
 
-async fn list(State(host): State<Host>, visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Error> {
-    let runs = service::list_runs(&host, &visitor.actor, None, asked.before.as_deref(), PAGE).await?;
+async fn list(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    let runs =
+        service::list_runs(&host, &visitor.actor, None, asked.before.as_deref(), PAGE).await?;
     let is_full = i64::try_from(runs.len()).is_ok_and(|n| n == PAGE);
-    let next = runs.last().filter(|_| is_full).map(|last| format!("/runs?before={}", last.number));
-    chrome::page("pages/runs", &Chrome::of(&host, &visitor).titled("Runs"), &RunsPage { runs, next })
+    let next = runs
+        .last()
+        .filter(|_| is_full)
+        .map(|last| format!("/runs?before={}", last.number));
+    chrome::page(
+        "pages/runs",
+        &Chrome::of(&host, &visitor).titled("Runs"),
+        &RunsPage { runs, next },
+    )
 }
 
 /// A run with what is worked out from it.
@@ -94,21 +142,46 @@ impl RunPage {
     }
 }
 
-async fn page(host: &Host, visitor: &Visitor, number: &str, frame: Chrome, typed: String) -> Result<Response, Error> {
+async fn page(
+    host: &Host,
+    visitor: &Visitor,
+    number: &str,
+    frame: Chrome,
+    typed: String,
+) -> Result<Response, Error> {
     let run = service::get_run(host, &visitor.actor, number).await?;
     let title = format!("{} - {}", run.number, run.profile_name);
-    chrome::page("pages/run", &frame.titled(&title), &RunPage::of(run, host.now_ms(), typed))
+    chrome::page(
+        "pages/run",
+        &frame.titled(&title),
+        &RunPage::of(run, host.now_ms(), typed),
+    )
 }
 
-async fn show(State(host): State<Host>, visitor: Visitor, Path(number): Path<String>, Query(done): Query<Done>) -> Result<Response, Error> {
-    page(&host, &visitor, &number, Chrome::of(&host, &visitor).done(&done), String::new()).await
+async fn show(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Path(number): Path<String>,
+    Query(done): Query<Done>,
+) -> Result<Response, Error> {
+    page(
+        &host,
+        &visitor,
+        &number,
+        Chrome::of(&host, &visitor).done(&done),
+        String::new(),
+    )
+    .await
 }
 
 /// One reading of a live run: the partial's HTML, and whether the run still moves.
 async fn reading(host: &Host, visitor: &Visitor, number: &str) -> Result<(String, bool), Error> {
     let run = service::get_run(host, &visitor.actor, number).await?;
     let page = RunPage::of(run, host.now_ms(), String::new());
-    Ok((templates::render("partials/run_live", &page)?, page.is_moving))
+    Ok((
+        templates::render("partials/run_live", &page)?,
+        page.is_moving,
+    ))
 }
 
 /// What a stream remembers between two readings.
@@ -121,10 +194,21 @@ struct Watch {
     is_over: bool,
 }
 
-async fn events(State(host): State<Host>, visitor: Visitor, Path(number): Path<String>) -> Result<Response, Error> {
+async fn events(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Path(number): Path<String>,
+) -> Result<Response, Error> {
     // A run that does not exist is told before the stream begins.
     service::get_run(&host, &visitor.actor, &number).await?;
-    let watch = Watch { host, visitor, number, last: String::new(), readings: 0, is_over: false };
+    let watch = Watch {
+        host,
+        visitor,
+        number,
+        last: String::new(),
+        readings: 0,
+        is_over: false,
+    };
     let events = stream::unfold(watch, |mut watch| async move {
         loop {
             if watch.is_over || watch.readings >= READINGS {
@@ -135,10 +219,15 @@ async fn events(State(host): State<Host>, visitor: Visitor, Path(number): Path<S
             }
             watch.readings += 1;
             // A reading that fails ends the stream; the browser reconnects and is told why by the page's own status.
-            let (html, is_moving) = reading(&watch.host, &watch.visitor, &watch.number).await.ok()?;
+            let (html, is_moving) = reading(&watch.host, &watch.visitor, &watch.number)
+                .await
+                .ok()?;
             if !is_moving {
                 watch.is_over = true;
-                return Some((Ok::<_, Infallible>(Event::default().event("done").data("")), watch));
+                return Some((
+                    Ok::<_, Infallible>(Event::default().event("done").data("")),
+                    watch,
+                ));
             }
             if html != watch.last {
                 watch.last.clone_from(&html);
@@ -146,7 +235,9 @@ async fn events(State(host): State<Host>, visitor: Visitor, Path(number): Path<S
             }
         }
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response())
 }
 
 #[derive(Deserialize)]
@@ -155,31 +246,57 @@ struct Reason {
     reason: String,
 }
 
-async fn accept(State(host): State<Host>, visitor: Visitor, Path(number): Path<String>, Form(form): Form<Reason>) -> Result<Response, Error> {
+async fn accept(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Path(number): Path<String>,
+    Form(form): Form<Reason>,
+) -> Result<Response, Error> {
     match service::accept_run(&host, &visitor.actor, &number, &form.reason).await {
         Ok(_) => Ok(chrome::done(&format!("/runs/{number}"), "accepted")),
         Err(error) => refused(&host, &visitor, &number, &error, form.reason).await,
     }
 }
 
-async fn resume(State(host): State<Host>, visitor: Visitor, Path(number): Path<String>) -> Result<Response, Error> {
+async fn resume(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Path(number): Path<String>,
+) -> Result<Response, Error> {
     match service::resume_run(&host, &visitor.actor, &number).await {
         Ok(_) => Ok(chrome::done(&format!("/runs/{number}"), "run-resumed")),
         Err(error) => refused(&host, &visitor, &number, &error, String::new()).await,
     }
 }
 
-async fn cancel(State(host): State<Host>, visitor: Visitor, Path(number): Path<String>) -> Result<Response, Error> {
+async fn cancel(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Path(number): Path<String>,
+) -> Result<Response, Error> {
     match service::cancel_run(&host, &visitor.actor, &number).await {
         Ok(_) => Ok(chrome::done(&format!("/runs/{number}"), "run-cancelled")),
         Err(error) => refused(&host, &visitor, &number, &error, String::new()).await,
     }
 }
 
-async fn refused(host: &Host, visitor: &Visitor, number: &str, error: &SyncError, typed: String) -> Result<Response, Error> {
+async fn refused(
+    host: &Host,
+    visitor: &Visitor,
+    number: &str,
+    error: &SyncError,
+    typed: String,
+) -> Result<Response, Error> {
     let problem: Problem = told(error as &dyn IntoProblem);
     if problem.status == 404 {
         return Err(problem.into());
     }
-    page(host, visitor, number, Chrome::of(host, visitor).troubled(Some(problem)), typed).await
+    page(
+        host,
+        visitor,
+        number,
+        Chrome::of(host, visitor).troubled(Some(problem)),
+        typed,
+    )
+    .await
 }

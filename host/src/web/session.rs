@@ -7,8 +7,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::error::told;
 use crate::app::host::Host;
-use crate::identity::{self, IdentityError};
 use crate::identity::roles::Actor;
+use crate::identity::{self, IdentityError};
 use crate::kernel::Problem;
 
 /// A live session.
@@ -25,7 +25,11 @@ fn is_https(host: &Host) -> bool {
 }
 
 fn cookie_name(host: &Host) -> &'static str {
-    if is_https(host) { "__Host-seatwise" } else { "seatwise" }
+    if is_https(host) {
+        "__Host-seatwise"
+    } else {
+        "seatwise"
+    }
 }
 
 /// The session's secret as the browser sent it.
@@ -47,9 +51,14 @@ pub fn cookie(host: &Host, headers: &HeaderMap) -> Option<String> {
 /// # Errors
 /// The database's own.
 pub async fn of_request(host: &Host, headers: &HeaderMap) -> Result<Option<Signed>, Problem> {
-    let Some(secret) = cookie(host, headers) else { return Ok(None) };
+    let Some(secret) = cookie(host, headers) else {
+        return Ok(None);
+    };
     match identity::service::authenticate_session(host, &secret).await {
-        Ok(session) => Ok(Some(Signed { actor: session.actor, csrf: session.csrf_token })),
+        Ok(session) => Ok(Some(Signed {
+            actor: session.actor,
+            csrf: session.csrf_token,
+        })),
         Err(IdentityError::NotSignedIn) => Ok(None),
         Err(error) => Err(told(&error)),
     }
@@ -60,14 +69,19 @@ pub async fn of_request(host: &Host, headers: &HeaderMap) -> Result<Option<Signe
 /// # Errors
 /// 401 for a token that is unknown, ended or expired.
 pub async fn of_token(host: &Host, token: &str) -> Result<Actor, Problem> {
-    identity::service::authenticate_token(host, token).await.map_err(|error| told(&error))
+    identity::service::authenticate_token(host, token)
+        .await
+        .map_err(|error| told(&error))
 }
 
 /// The header that hands a new session to the browser.
 #[must_use]
 pub fn set_cookie(host: &Host, secret: &str, max_age_s: i64) -> HeaderValue {
     let secure = if is_https(host) { "; Secure" } else { "" };
-    let text = format!("{}={secret}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}", cookie_name(host));
+    let text = format!(
+        "{}={secret}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(host)
+    );
     HeaderValue::from_str(&text).expect("a session's secret is plain letters and digits")
 }
 

@@ -20,16 +20,37 @@ use crate::kernel::Problem;
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::open(Method::GET, "/sign-in", "How to sign in; with a one-time link's token, a button that changes nothing yet", ask),
-        Route::open(Method::POST, "/sign-in", "Uses a one-time link up and starts a session", enter),
-        Route::page(Method::POST, "/sign-out", Permission::OwnAccount, "Ends the session", leave),
+        Route::open(
+            Method::GET,
+            "/sign-in",
+            "How to sign in; with a one-time link's token, a button that changes nothing yet",
+            ask,
+        ),
+        Route::open(
+            Method::POST,
+            "/sign-in",
+            "Uses a one-time link up and starts a session",
+            enter,
+        ),
+        Route::page(
+            Method::POST,
+            "/sign-out",
+            Permission::OwnAccount,
+            "Ends the session",
+            leave,
+        ),
     ]
 }
 
 /// A path of ours, or the overview: never another site's address (open redirect).
 fn local(next: Option<String>) -> String {
-    next.filter(|path| path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\n', '\r']) && !path.starts_with("/sign-"))
-        .unwrap_or_else(|| "/".to_owned())
+    next.filter(|path| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && !path.contains(['\\', '\n', '\r'])
+            && !path.starts_with("/sign-")
+    })
+    .unwrap_or_else(|| "/".to_owned())
 }
 
 #[derive(Deserialize)]
@@ -48,8 +69,16 @@ struct SignInPage {
 }
 
 async fn ask(State(host): State<Host>, Query(asked): Query<Asked>) -> Result<Response, Error> {
-    let body = SignInPage { token: asked.token, next: local(asked.next), has_left: asked.left.is_some() };
-    chrome::page("pages/sign_in", &Chrome::outside(&host).titled("Sign in"), &body)
+    let body = SignInPage {
+        token: asked.token,
+        next: local(asked.next),
+        has_left: asked.left.is_some(),
+    };
+    chrome::page(
+        "pages/sign_in",
+        &Chrome::outside(&host).titled("Sign in"),
+        &body,
+    )
 }
 
 #[derive(Deserialize)]
@@ -72,13 +101,25 @@ async fn enter(State(host): State<Host>, Form(form): Form<Enter>) -> Result<Resp
 }
 
 fn refused(host: &Host, problem: Problem) -> Result<Response, Error> {
-    chrome::page("pages/sign_in", &Chrome::outside(host).titled("Sign in").troubled(Some(problem)), &SignInPage { token: None, next: "/".to_owned(), has_left: false })
+    chrome::page(
+        "pages/sign_in",
+        &Chrome::outside(host)
+            .titled("Sign in")
+            .troubled(Some(problem)),
+        &SignInPage {
+            token: None,
+            next: "/".to_owned(),
+            has_left: false,
+        },
+    )
 }
 
 async fn leave(State(host): State<Host>, visitor: Visitor) -> Result<Response, Error> {
     identity::service::end_session(&host, &visitor.actor).await?;
     let mut response = Redirect::to("/sign-in?left=1").into_response();
-    response.headers_mut().insert(header::SET_COOKIE, session::clear_cookie(&host));
+    response
+        .headers_mut()
+        .insert(header::SET_COOKIE, session::clear_cookie(&host));
     Ok(response)
 }
 

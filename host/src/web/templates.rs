@@ -5,8 +5,8 @@
 use std::sync::LazyLock;
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy as _, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable as _, ScopedJson, html_escape,
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy as _, Output, RenderContext,
+    RenderError, RenderErrorReason, Renderable as _, ScopedJson, html_escape,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -55,7 +55,9 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     for (name, text) in TEMPLATES {
-        registry.register_template_string(name, text).expect("embedded templates parse; a test holds it");
+        registry
+            .register_template_string(name, text)
+            .expect("embedded templates parse; a test holds it");
     }
     registry.register_helper("if", Box::new(Condition { positive: true }));
     registry.register_helper("unless", Box::new(Condition { positive: false }));
@@ -85,7 +87,10 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
 pub fn render(name: &str, context: &impl Serialize) -> Result<String, TemplateError> {
     REGISTRY
         .render(name, context)
-        .map_err(|source| TemplateError { template: name.to_owned(), source: Box::new(source) })
+        .map_err(|source| TemplateError {
+            template: name.to_owned(),
+            source: Box::new(source),
+        })
 }
 
 /// `if` and `unless` that refuse a missing field; the stock ones take it for false even in strict mode.
@@ -102,11 +107,17 @@ impl HelperDef for Condition {
         rc: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let param = h.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
+        let param = h
+            .param(0)
+            .ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
         if param.is_value_missing() {
             return Err(RenderError::strict_error(param.relative_path()));
         }
-        let branch = if param.value().is_truthy(false) == self.positive { h.template() } else { h.inverse() };
+        let branch = if param.value().is_truthy(false) == self.positive {
+            h.template()
+        } else {
+            h.inverse()
+        };
         match branch {
             Some(template) => template.render(r, ctx, rc, out),
             None => Ok(()),
@@ -130,7 +141,11 @@ impl HelperDef for Text {
                 return Err(RenderError::strict_error(param.relative_path()));
             }
         }
-        let values: Vec<&Value> = h.params().iter().map(handlebars::PathAndJson::value).collect();
+        let values: Vec<&Value> = h
+            .params()
+            .iter()
+            .map(handlebars::PathAndJson::value)
+            .collect();
         Ok(ScopedJson::Derived(Value::String((self.0)(&values))))
     }
 }
@@ -147,16 +162,24 @@ impl HelperDef for When {
         _: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let param = h.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("when", 0))?;
+        let param = h
+            .param(0)
+            .ok_or(RenderErrorReason::ParamNotFoundForIndex("when", 0))?;
         if param.is_value_missing() {
             return Err(RenderError::strict_error(param.relative_path()));
         }
         let absent = h.param(1).and_then(|p| p.value().as_str()).unwrap_or("–");
-        match param.value().as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok()) {
+        match param
+            .value()
+            .as_i64()
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        {
             Some(at) => {
                 let exact = at.strftime("%Y-%m-%dT%H:%M:%SZ");
                 let plain = at.strftime("%Y-%m-%d %H:%M");
-                out.write(&format!("<time datetime=\"{exact}\" title=\"{exact}\">{plain} UTC</time>"))?;
+                out.write(&format!(
+                    "<time datetime=\"{exact}\" title=\"{exact}\">{plain} UTC</time>"
+                ))?;
             }
             None => out.write(&html_escape(absent))?,
         }
@@ -176,13 +199,18 @@ impl HelperDef for Chip {
         _: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let param = h.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("chip", 0))?;
+        let param = h
+            .param(0)
+            .ok_or(RenderErrorReason::ParamNotFoundForIndex("chip", 0))?;
         if param.is_value_missing() {
             return Err(RenderError::strict_error(param.relative_path()));
         }
         let state = param.value().as_str().unwrap_or("unknown");
         let tone = words::tone(state);
-        out.write(&format!("<span class=\"chip {tone}\">{}</span>", html_escape(&words::spoken(state))))?;
+        out.write(&format!(
+            "<span class=\"chip {tone}\">{}</span>",
+            html_escape(&words::spoken(state))
+        ))?;
         Ok(())
     }
 }
@@ -198,26 +226,42 @@ impl HelperDef for Has {
         _: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
-        let record = h.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("has", 0))?;
-        let field = h.param(1).and_then(|p| p.value().as_str()).ok_or(RenderErrorReason::ParamNotFoundForIndex("has", 1))?;
-        let present = record.value().get(field).is_some_and(|value| !value.is_null());
+        let record = h
+            .param(0)
+            .ok_or(RenderErrorReason::ParamNotFoundForIndex("has", 0))?;
+        let field = h
+            .param(1)
+            .and_then(|p| p.value().as_str())
+            .ok_or(RenderErrorReason::ParamNotFoundForIndex("has", 1))?;
+        let present = record
+            .value()
+            .get(field)
+            .is_some_and(|value| !value.is_null());
         Ok(ScopedJson::Derived(Value::Bool(present)))
     }
 }
 
 fn millis(values: &[&Value]) -> Option<Timestamp> {
-    values.first()?.as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok())
+    values
+        .first()?
+        .as_i64()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
 }
 
 fn day(values: &[&Value]) -> String {
     match values {
         [Value::String(day), ..] => day.clone(),
-        _ => millis(values).map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d").to_string()),
+        _ => {
+            millis(values).map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
+        }
     }
 }
 
 fn ago(values: &[&Value]) -> String {
-    let (Some(then), Some(now)) = (values.first().and_then(|v| v.as_i64()), values.get(1).and_then(|v| v.as_i64())) else {
+    let (Some(then), Some(now)) = (
+        values.first().and_then(|v| v.as_i64()),
+        values.get(1).and_then(|v| v.as_i64()),
+    ) else {
         return "never".to_owned();
     };
     words::distance(now - then)
@@ -225,14 +269,22 @@ fn ago(values: &[&Value]) -> String {
 
 fn count(values: &[&Value]) -> String {
     let absent = values.get(1).and_then(|v| v.as_str()).unwrap_or("unknown");
-    values.first().and_then(|v| v.as_i64()).map_or_else(|| absent.to_owned(), words::grouped)
+    values
+        .first()
+        .and_then(|v| v.as_i64())
+        .map_or_else(|| absent.to_owned(), words::grouped)
 }
 
 fn money(values: &[&Value]) -> String {
     let minor = values.first().and_then(|v| v.as_i64());
-    let currency = values.get(1).and_then(|v| v.as_str()).and_then(|code| code.parse().ok());
+    let currency = values
+        .get(1)
+        .and_then(|v| v.as_str())
+        .and_then(|code| code.parse().ok());
     match (minor, currency) {
-        (Some(minor), Some(currency)) => crate::kernel::money::Money { minor, currency }.to_string(),
+        (Some(minor), Some(currency)) => {
+            crate::kernel::money::Money { minor, currency }.to_string()
+        }
         _ => "unknown".to_owned(),
     }
 }
@@ -246,17 +298,27 @@ fn price(values: &[&Value]) -> String {
 }
 
 fn tenths(values: &[&Value]) -> String {
-    values.first().and_then(|v| v.as_i64()).map_or_else(|| "unknown".to_owned(), |n| format!("{}.{}", n / 10, n % 10))
+    values.first().and_then(|v| v.as_i64()).map_or_else(
+        || "unknown".to_owned(),
+        |n| format!("{}.{}", n / 10, n % 10),
+    )
 }
 
 fn in_words(values: &[&Value]) -> String {
-    values.first().and_then(|v| v.as_str()).map_or_else(|| "–".to_owned(), words::spoken)
+    values
+        .first()
+        .and_then(|v| v.as_str())
+        .map_or_else(|| "–".to_owned(), words::spoken)
 }
 
 fn plural(values: &[&Value]) -> String {
     let n = values.first().and_then(|v| v.as_i64()).unwrap_or(0);
     let word = |at: usize| values.get(at).and_then(|v| v.as_str()).unwrap_or("");
-    format!("{} {}", words::grouped(n), if n == 1 { word(1) } else { word(2) })
+    format!(
+        "{} {}",
+        words::grouped(n),
+        if n == 1 { word(1) } else { word(2) }
+    )
 }
 
 fn took(values: &[&Value]) -> String {
@@ -280,11 +342,17 @@ fn pretty(values: &[&Value]) -> String {
 }
 
 fn short(values: &[&Value]) -> String {
-    values.first().and_then(|v| v.as_str()).map_or_else(|| "–".to_owned(), |text| text.chars().take(12).collect())
+    values
+        .first()
+        .and_then(|v| v.as_str())
+        .map_or_else(|| "–".to_owned(), |text| text.chars().take(12).collect())
 }
 
 fn sentence(values: &[&Value]) -> String {
-    values.first().and_then(|v| v.as_str()).map_or_else(String::new, words::sentence)
+    values
+        .first()
+        .and_then(|v| v.as_str())
+        .map_or_else(String::new, words::sentence)
 }
 
 fn or_dash(values: &[&Value]) -> String {

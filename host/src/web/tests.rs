@@ -9,6 +9,7 @@ use tower::ServiceExt as _;
 use super::routes::{Face, router, table};
 use crate::app::host::{Host, HostOptions, Parts};
 use crate::audit::signer::Signer;
+use crate::connectors::{ConnectorOptions, Connectors};
 use crate::identity::roles::{Actor, Role};
 use crate::identity::service;
 use crate::kernel::PrincipalId;
@@ -26,7 +27,12 @@ struct World {
 
 async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display()), Arc::new(NoFaults)).await.unwrap();
+    let store = Store::open(
+        &format!("sqlite:{}", folder.path().join("test.db").display()),
+        Arc::new(NoFaults),
+    )
+    .await
+    .unwrap();
     let host = Host::new(Parts {
         store,
         clock: Arc::new(SetClock::at(1_774_915_200_000)),
@@ -34,10 +40,18 @@ async fn world() -> World {
         faults: Arc::new(NoFaults),
         signer: Signer::new([7; 32]),
         sealer: Sealer::new(&zeroize::Zeroizing::new([9; 32])),
-        options: HostOptions { data_dir: folder.path().to_owned(), public_url: "http://127.0.0.1:8080".to_owned() },
+        connectors: Connectors::new(ConnectorOptions::default()).unwrap(),
+        options: HostOptions {
+            data_dir: folder.path().to_owned(),
+            public_url: "http://127.0.0.1:8080".to_owned(),
+        },
     });
     service::ensure_system(&host).await.unwrap();
-    World { app: router(host.clone()), host, _folder: folder }
+    World {
+        app: router(host.clone()),
+        host,
+        _folder: folder,
+    }
 }
 
 /// Somebody with exactly these roles, signed in: cookie, token of the forms, and a personal token.
@@ -55,17 +69,36 @@ impl World {
             email: Some(format!("{name}@example.test")),
             roles: roles.iter().copied().collect(),
         };
-        service::create_principal(&self.host, &Actor::system(), new).await.unwrap()
+        service::create_principal(&self.host, &Actor::system(), new)
+            .await
+            .unwrap()
     }
 
     async fn somebody(&self, name: &str, roles: &[Role]) -> Somebody {
         let id = self.person(name, roles).await;
-        let link = service::mint_signin_link(&self.host, &Actor::system(), &id).await.unwrap();
-        let session = service::redeem_signin_link(&self.host, &link.token).await.unwrap();
-        let actor = service::authenticate_session(&self.host, &session.cookie).await.unwrap().actor;
-        let wanted = service::NewToken { name: "test".into(), days: 1, ..Default::default() };
-        let token = service::mint_token(&self.host, &actor, wanted).await.unwrap();
-        Somebody { cookie: format!("seatwise={}", session.cookie), csrf: session.csrf_token, bearer: format!("Bearer {}", token.secret) }
+        let link = service::mint_signin_link(&self.host, &Actor::system(), &id)
+            .await
+            .unwrap();
+        let session = service::redeem_signin_link(&self.host, &link.token)
+            .await
+            .unwrap();
+        let actor = service::authenticate_session(&self.host, &session.cookie)
+            .await
+            .unwrap()
+            .actor;
+        let wanted = service::NewToken {
+            name: "test".into(),
+            days: 1,
+            ..Default::default()
+        };
+        let token = service::mint_token(&self.host, &actor, wanted)
+            .await
+            .unwrap();
+        Somebody {
+            cookie: format!("seatwise={}", session.cookie),
+            csrf: session.csrf_token,
+            bearer: format!("Bearer {}", token.secret),
+        }
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -89,12 +122,28 @@ impl World {
 }
 
 async fn text(response: Response<Body>) -> String {
-    String::from_utf8(to_bytes(response.into_body(), 1 << 24).await.unwrap().to_vec()).unwrap()
+    String::from_utf8(
+        to_bytes(response.into_body(), 1 << 24)
+            .await
+            .unwrap()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 /// An address of this pattern that exists for nobody.
 fn address(pattern: &str) -> String {
-    pattern.split('/').map(|part| if part.starts_with('{') { "ABC0000000" } else { part }).collect::<Vec<_>>().join("/")
+    pattern
+        .split('/')
+        .map(|part| {
+            if part.starts_with('{') {
+                "ABC0000000"
+            } else {
+                part
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[tokio::test]
@@ -102,20 +151,34 @@ async fn nothing_but_health_and_sign_in_answers_without_authentication() {
     let world = world().await;
     for route in table() {
         let path = address(route.path);
-        let request = Request::builder().method(route.method.clone()).uri(&path).header("sec-fetch-site", "same-origin");
+        let request = Request::builder()
+            .method(route.method.clone())
+            .uri(&path)
+            .header("sec-fetch-site", "same-origin");
         let response = world.send(request.body(Body::empty()).unwrap()).await;
         match route.face {
             Face::Open => assert_ne!(response.status(), StatusCode::UNAUTHORIZED, "{path}"),
             Face::Page if route.method == Method::GET => {
                 assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
-                assert!(response.headers()[header::LOCATION].to_str().unwrap().starts_with("/sign-in?next="), "{path}");
+                assert!(
+                    response.headers()[header::LOCATION]
+                        .to_str()
+                        .unwrap()
+                        .starts_with("/sign-in?next="),
+                    "{path}"
+                );
             }
-            Face::Page | Face::Api => assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}"),
+            Face::Page | Face::Api => {
+                assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}")
+            }
         }
     }
     for path in ["/no-such-page", "/profiles/", "/api", "/api/v1/nothing"] {
         let status = world.get(path, None).await.status();
-        assert!(matches!(status, StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED), "{path}: {status}");
+        assert!(
+            matches!(status, StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED),
+            "{path}: {status}"
+        );
     }
 }
 
@@ -126,7 +189,9 @@ async fn every_route_refuses_every_role_that_lacks_its_permission() {
     for role in Role::ALL {
         let who = world.somebody(role.as_str(), &[role]).await;
         for route in table() {
-            let Some(permission) = route.needs else { continue };
+            let Some(permission) = route.needs else {
+                continue;
+            };
             // Signing out would end the session that the rest of this loop needs.
             if route.path == "/sign-out" {
                 continue;
@@ -134,36 +199,64 @@ async fn every_route_refuses_every_role_that_lacks_its_permission() {
             let path = address(route.path);
             let request = Request::builder().method(route.method.clone()).uri(&path);
             let request = match (route.face, route.method == Method::POST) {
-                (Face::Api, true) => {
-                    request.header(header::AUTHORIZATION, &who.bearer).header(header::CONTENT_TYPE, "application/json").body(Body::from("{}"))
-                }
-                (Face::Api, false) => request.header(header::AUTHORIZATION, &who.bearer).body(Body::empty()),
+                (Face::Api, true) => request
+                    .header(header::AUTHORIZATION, &who.bearer)
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .body(Body::from("{}")),
+                (Face::Api, false) => request
+                    .header(header::AUTHORIZATION, &who.bearer)
+                    .body(Body::empty()),
                 (_, true) => request
                     .header(header::COOKIE, &who.cookie)
                     .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                     .header("sec-fetch-site", "same-origin")
                     .body(Body::from(format!("csrf={}", who.csrf))),
-                (_, false) => request.header(header::COOKIE, &who.cookie).body(Body::empty()),
+                (_, false) => request
+                    .header(header::COOKIE, &who.cookie)
+                    .body(Body::empty()),
             };
             let status = world.send(request.unwrap()).await.status();
             let holds = permission.granted_to().contains(&role);
             let told = format!("{} {path} as {}: {status}", route.method, role.as_str());
             if holds {
-                assert!(!matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::INTERNAL_SERVER_ERROR), "{told}");
+                assert!(
+                    !matches!(
+                        status,
+                        StatusCode::UNAUTHORIZED
+                            | StatusCode::FORBIDDEN
+                            | StatusCode::INTERNAL_SERVER_ERROR
+                    ),
+                    "{told}"
+                );
             } else {
                 assert_eq!(status, StatusCode::FORBIDDEN, "{told}");
             }
             covered += 1;
         }
     }
-    let with_permission = table().iter().filter(|route| route.needs.is_some() && route.path != "/sign-out").count();
+    let with_permission = table()
+        .iter()
+        .filter(|route| route.needs.is_some() && route.path != "/sign-out")
+        .count();
     assert_eq!(covered, with_permission * Role::ALL.len());
 }
 
 #[tokio::test]
 async fn only_open_addresses_need_no_permission() {
-    let open: Vec<&str> = table().iter().filter(|route| route.needs.is_none()).map(|route| route.path).collect();
-    assert_eq!(open, ["/healthz", "/assets/{digest}/{name}", "/sign-in", "/sign-in"]);
+    let open: Vec<&str> = table()
+        .iter()
+        .filter(|route| route.needs.is_none())
+        .map(|route| route.path)
+        .collect();
+    assert_eq!(
+        open,
+        [
+            "/healthz",
+            "/assets/{digest}/{name}",
+            "/sign-in",
+            "/sign-in"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -171,13 +264,25 @@ async fn a_post_needs_its_own_sessions_token_and_our_origin() {
     let world = world().await;
     let ana = world.somebody("ana", &[Role::SamIntegrator]).await;
     let ben = world.somebody("ben", &[Role::Approver]).await;
-    let post = |csrf: &str, change: fn(axum::http::request::Builder) -> axum::http::request::Builder| {
-        change(World::form("/tokens", &ana)).body(Body::from(format!("name=x&days=1&csrf={csrf}"))).unwrap()
-    };
+    let post =
+        |csrf: &str, change: fn(axum::http::request::Builder) -> axum::http::request::Builder| {
+            change(World::form("/tokens", &ana))
+                .body(Body::from(format!("name=x&days=1&csrf={csrf}")))
+                .unwrap()
+        };
     let same = |request| request;
-    assert_eq!(world.send(post(&ana.csrf, same)).await.status(), StatusCode::OK);
-    assert_eq!(world.send(post("", same)).await.status(), StatusCode::FORBIDDEN);
-    assert_eq!(world.send(post(&ben.csrf, same)).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        world.send(post(&ana.csrf, same)).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        world.send(post("", same)).await.status(),
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        world.send(post(&ben.csrf, same)).await.status(),
+        StatusCode::FORBIDDEN
+    );
     let crossed = world
         .send(
             Request::post("/tokens")
@@ -189,42 +294,79 @@ async fn a_post_needs_its_own_sessions_token_and_our_origin() {
         )
         .await;
     assert_eq!(crossed.status(), StatusCode::FORBIDDEN);
-    assert_eq!(world.send(post(&ana.csrf, |r| r.header(header::ORIGIN, "https://evil.example"))).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        world
+            .send(post(&ana.csrf, |r| r
+                .header(header::ORIGIN, "https://evil.example")))
+            .await
+            .status(),
+        StatusCode::FORBIDDEN
+    );
     let json = Request::post("/tokens")
         .header(header::COOKIE, &ana.cookie)
         .header(header::CONTENT_TYPE, "application/json")
         .header("sec-fetch-site", "same-origin")
         .body(Body::from(format!("{{\"csrf\":\"{}\"}}", ana.csrf)))
         .unwrap();
-    assert_eq!(world.send(json).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let overridden = World::form("/audit", &ben).header("x-http-method-override", "GET").body(Body::from(format!("csrf={}", ben.csrf))).unwrap();
-    assert_eq!(world.send(overridden).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        world.send(json).await.status(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    let overridden = World::form("/audit", &ben)
+        .header("x-http-method-override", "GET")
+        .body(Body::from(format!("csrf={}", ben.csrf)))
+        .unwrap();
+    assert_eq!(
+        world.send(overridden).await.status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
 }
 
 #[tokio::test]
 async fn a_link_is_used_up_by_post_alone_and_once() {
     let world = world().await;
     let id = world.person("ana", &[Role::SamIntegrator]).await;
-    let link = service::mint_signin_link(&world.host, &Actor::system(), &id).await.unwrap();
-    let path = link.url.strip_prefix(world.host.options.public_url.as_str()).unwrap().to_owned();
+    let link = service::mint_signin_link(&world.host, &Actor::system(), &id)
+        .await
+        .unwrap();
+    let path = link
+        .url
+        .strip_prefix(world.host.options.public_url.as_str())
+        .unwrap()
+        .to_owned();
     for _ in 0..2 {
         let shown = world.get(&path, None).await;
         assert_eq!(shown.status(), StatusCode::OK);
         assert!(shown.headers().get(header::SET_COOKIE).is_none());
-        assert!(text(shown).await.contains("method=\"post\" action=\"/sign-in\""));
+        assert!(
+            text(shown)
+                .await
+                .contains("method=\"post\" action=\"/sign-in\"")
+        );
     }
     let enter = || {
         Request::post("/sign-in")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("sec-fetch-site", "same-origin")
-            .body(Body::from(format!("token={}&next=//evil.example", link.token)))
+            .body(Body::from(format!(
+                "token={}&next=//evil.example",
+                link.token
+            )))
             .unwrap()
     };
     let entered = world.send(enter()).await;
     assert_eq!(entered.status(), StatusCode::SEE_OTHER);
     assert_eq!(entered.headers()[header::LOCATION], "/");
-    let cookie = entered.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && !cookie.contains("Secure"), "{cookie}");
+    let cookie = entered.headers()[header::SET_COOKIE]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        cookie.contains("HttpOnly")
+            && cookie.contains("SameSite=Lax")
+            && !cookie.contains("Secure"),
+        "{cookie}"
+    );
     assert_eq!(world.send(enter()).await.status(), StatusCode::FORBIDDEN);
 }
 
@@ -232,10 +374,19 @@ async fn a_link_is_used_up_by_post_alone_and_once() {
 async fn a_session_opens_no_api_and_a_token_no_page() {
     let world = world().await;
     let ana = world.somebody("ana", &[Role::Admin]).await;
-    assert_eq!(world.get("/api/v1/me", Some(&ana)).await.status(), StatusCode::UNAUTHORIZED);
-    let page = Request::get("/tokens").header(header::AUTHORIZATION, &ana.bearer).body(Body::empty()).unwrap();
+    assert_eq!(
+        world.get("/api/v1/me", Some(&ana)).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let page = Request::get("/tokens")
+        .header(header::AUTHORIZATION, &ana.bearer)
+        .body(Body::empty())
+        .unwrap();
     assert_eq!(world.send(page).await.status(), StatusCode::SEE_OTHER);
-    let api = Request::get("/api/v1/me").header(header::AUTHORIZATION, &ana.bearer).body(Body::empty()).unwrap();
+    let api = Request::get("/api/v1/me")
+        .header(header::AUTHORIZATION, &ana.bearer)
+        .body(Body::empty())
+        .unwrap();
     let answer = world.send(api).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(text(answer).await.contains("\"name\":\"ana\""));
@@ -248,11 +399,24 @@ async fn signing_out_ends_the_session_and_pages_are_never_stored() {
     let page = world.get("/tokens", Some(&ana)).await;
     assert_eq!(page.status(), StatusCode::OK);
     assert_eq!(page.headers()[header::CACHE_CONTROL], "no-store");
-    let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
-    assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
-    let out = World::form("/sign-out", &ana).body(Body::from(format!("csrf={}", ana.csrf))).unwrap();
+    let policy = page.headers()[header::CONTENT_SECURITY_POLICY]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        policy.contains("default-src 'self'")
+            && policy.contains("frame-ancestors 'none'")
+            && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let out = World::form("/sign-out", &ana)
+        .body(Body::from(format!("csrf={}", ana.csrf)))
+        .unwrap();
     assert_eq!(world.send(out).await.status(), StatusCode::SEE_OTHER);
-    assert_eq!(world.get("/tokens", Some(&ana)).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(
+        world.get("/tokens", Some(&ana)).await.status(),
+        StatusCode::SEE_OTHER
+    );
 }
 
 #[tokio::test]
@@ -260,8 +424,16 @@ async fn hostile_names_are_shown_as_text() {
     let world = world().await;
     let ana = world.somebody("ana", &[Role::Admin]).await;
     let hostile = "<script>alert(1)</script>\"'";
-    let body = url::form_urlencoded::Serializer::new(format!("csrf={}&", ana.csrf)).append_pair("name", hostile).append_pair("days", "1").finish();
-    let shown = text(world.send(World::form("/tokens", &ana).body(Body::from(body)).unwrap()).await).await;
+    let body = url::form_urlencoded::Serializer::new(format!("csrf={}&", ana.csrf))
+        .append_pair("name", hostile)
+        .append_pair("days", "1")
+        .finish();
+    let shown = text(
+        world
+            .send(World::form("/tokens", &ana).body(Body::from(body)).unwrap())
+            .await,
+    )
+    .await;
     assert!(!shown.contains("<script>alert"), "{shown}");
     assert!(shown.contains("&lt;script&gt;alert(1)"), "{shown}");
 }
@@ -269,14 +441,20 @@ async fn hostile_names_are_shown_as_text() {
 #[test]
 fn templates_write_nothing_unescaped_and_carry_no_script_or_style_of_their_own() {
     for (name, source) in super::templates::TEMPLATES {
-        assert!(!source.contains("{{{") && !source.contains("{{&"), "{name} writes unescaped");
+        assert!(
+            !source.contains("{{{") && !source.contains("{{&"),
+            "{name} writes unescaped"
+        );
         for banned in ["<style", " style=", "onclick=", "javascript:"] {
             assert!(!source.contains(banned), "{name} has {banned}");
         }
         assert!(!source.contains("<script>"), "{name} has an inline script");
         let posts = source.matches("method=\"post\"").count();
         let tokens = source.matches("{{> partials/csrf}}").count();
-        assert!(posts == tokens || *name == "pages/sign_in", "{name}: {posts} forms, {tokens} tokens");
+        assert!(
+            posts == tokens || *name == "pages/sign_in",
+            "{name}: {posts} forms, {tokens} tokens"
+        );
     }
 }
 
@@ -294,9 +472,16 @@ fn every_template_file_is_embedded() {
         }
     }
     let mut found = Vec::new();
-    walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), "", &mut found);
+    walk(
+        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"),
+        "",
+        &mut found,
+    );
     found.sort();
-    let mut embedded: Vec<&str> = super::templates::TEMPLATES.iter().map(|(name, _)| *name).collect();
+    let mut embedded: Vec<&str> = super::templates::TEMPLATES
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
     embedded.sort_unstable();
     assert_eq!(found, embedded);
 }

@@ -20,9 +20,27 @@ use crate::kernel::{ApiTokenId, Problem};
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::page(Method::GET, "/tokens", Permission::OwnAccount, "Personal tokens", show),
-        Route::page(Method::POST, "/tokens", Permission::OwnAccount, "Makes a personal token and shows it once", mint),
-        Route::page(Method::POST, "/tokens/{id}/revoke", Permission::OwnAccount, "Takes a token back", revoke),
+        Route::page(
+            Method::GET,
+            "/tokens",
+            Permission::OwnAccount,
+            "Personal tokens",
+            show,
+        ),
+        Route::page(
+            Method::POST,
+            "/tokens",
+            Permission::OwnAccount,
+            "Makes a personal token and shows it once",
+            mint,
+        ),
+        Route::page(
+            Method::POST,
+            "/tokens/{id}/revoke",
+            Permission::OwnAccount,
+            "Takes a token back",
+            revoke,
+        ),
     ]
 }
 
@@ -45,19 +63,47 @@ pub(super) struct Typed {
 
 impl Default for Typed {
     fn default() -> Self {
-        Self { name: String::new(), days: 30, scope: String::new() }
+        Self {
+            name: String::new(),
+            days: 30,
+            scope: String::new(),
+        }
     }
 }
 
-async fn page(host: &Host, visitor: &Visitor, frame: Chrome, minted: Option<MintedToken>, typed: Typed) -> Result<Response, Error> {
+async fn page(
+    host: &Host,
+    visitor: &Visitor,
+    frame: Chrome,
+    minted: Option<MintedToken>,
+    typed: Typed,
+) -> Result<Response, Error> {
     let tokens = service::list_tokens(host, &visitor.actor).await?;
-    let held = Permission::ALL.into_iter().filter(|permission| visitor.actor.may(*permission).is_ok());
-    let body = TokensPage { tokens, minted, typed, permissions: held.map(Permission::as_str).collect() };
+    let held = Permission::ALL
+        .into_iter()
+        .filter(|permission| visitor.actor.may(*permission).is_ok());
+    let body = TokensPage {
+        tokens,
+        minted,
+        typed,
+        permissions: held.map(Permission::as_str).collect(),
+    };
     chrome::page("pages/tokens", &frame.titled("Personal tokens"), &body)
 }
 
-async fn show(State(host): State<Host>, visitor: Visitor, Query(done): Query<Done>) -> Result<Response, Error> {
-    page(&host, &visitor, Chrome::of(&host, &visitor).done(&done), None, Typed::default()).await
+async fn show(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Query(done): Query<Done>,
+) -> Result<Response, Error> {
+    page(
+        &host,
+        &visitor,
+        Chrome::of(&host, &visitor).done(&done),
+        None,
+        Typed::default(),
+    )
+    .await
 }
 
 #[derive(Deserialize)]
@@ -69,10 +115,26 @@ struct Mint {
     scope: String,
 }
 
-async fn mint(State(host): State<Host>, visitor: Visitor, Form(form): Form<Mint>) -> Result<Response, Error> {
-    let scopes: BTreeSet<String> = (!form.scope.is_empty()).then(|| form.scope.clone()).into_iter().collect();
-    let typed = Typed { name: form.name.clone(), days: form.days, scope: form.scope };
-    let asked = NewToken { name: form.name, principal: None, scopes, days: form.days };
+async fn mint(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Form(form): Form<Mint>,
+) -> Result<Response, Error> {
+    let scopes: BTreeSet<String> = (!form.scope.is_empty())
+        .then(|| form.scope.clone())
+        .into_iter()
+        .collect();
+    let typed = Typed {
+        name: form.name.clone(),
+        days: form.days,
+        scope: form.scope,
+    };
+    let asked = NewToken {
+        name: form.name,
+        principal: None,
+        scopes,
+        days: form.days,
+    };
     let frame = Chrome::of(&host, &visitor);
     match service::mint_token(&host, &visitor.actor, asked).await {
         Ok(minted) => page(&host, &visitor, frame, Some(minted), Typed::default()).await,
@@ -83,7 +145,11 @@ async fn mint(State(host): State<Host>, visitor: Visitor, Form(form): Form<Mint>
     }
 }
 
-async fn revoke(State(host): State<Host>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Error> {
+async fn revoke(
+    State(host): State<Host>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Error> {
     service::revoke_token(&host, &visitor.actor, &ApiTokenId::from(id)).await?;
     Ok(chrome::done("/tokens", "revoked"))
 }

@@ -4,13 +4,25 @@
 #[must_use]
 pub fn tone(state: &str) -> &'static str {
     match state {
-        "complete" | "published" | "good" | "pass" | "passed" | "in_force" | "approved" | "done" | "closed_complete"
-        | "compliant" | "sent" | "live" | "in_use" | "active" => "chip-good",
-        "attention_required" | "needs_attention" | "held" | "paused_quota" | "paused" | "unverified" | "warn"
-        | "proposed" | "awaiting_approval" | "untested" | "build" | "planned" | "superseded" => "chip-warn",
+        "complete" | "published" | "good" | "pass" | "passed" | "in_force" | "approved"
+        | "done" | "closed_complete" | "compliant" | "sent" | "live" | "in_use" | "active" => {
+            "chip-good"
+        }
+        "attention_required" | "needs_attention" | "held" | "paused_quota" | "paused"
+        | "unverified" | "warn" | "proposed" | "awaiting_approval" | "untested" | "build"
+        | "planned" | "superseded" => "chip-warn",
         "failed" | "fail" | "needs_sign_in" | "refused" | "not_compliant" | "stale" => "chip-bad",
-        "running" | "queued" | "applying" | "awaiting_user" | "awaiting_revocation" | "ready" | "frozen" | "reclaimed"
-        | "intended" | "due" | "dry_run" => "chip-info",
+        "running"
+        | "queued"
+        | "applying"
+        | "awaiting_user"
+        | "awaiting_revocation"
+        | "ready"
+        | "frozen"
+        | "reclaimed"
+        | "intended"
+        | "due"
+        | "dry_run" => "chip-info",
         _ => "",
     }
 }
@@ -18,7 +30,11 @@ pub fn tone(state: &str) -> &'static str {
 /// `attention_required` becomes `Attention required`. Words that are not ours (with capitals, spaces) stay as they are.
 #[must_use]
 pub fn spoken(word: &str) -> String {
-    if word.is_empty() || !word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-') {
+    if word.is_empty()
+        || !word
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+    {
         return word.to_owned();
     }
     let plain = word.replace(['_', '-'], " ");
@@ -33,7 +49,9 @@ pub fn spoken(word: &str) -> String {
 #[must_use]
 pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + letters.as_str()
+    })
 }
 
 /// Groups of three: `12345` becomes `12,345`.

@@ -1,0 +1,184 @@
+//! What a failure means for a person: the connector's error table first, then the kind of failure. Pure.
+
+use seatwise_runtime::contract::types::{Failure, FailureKind};
+use seatwise_runtime::manifest::ErrorPlace;
+use seatwise_runtime::{CallError, Manifest};
+use serde_json::json;
+
+use crate::kernel::Problem;
+
+/// A failure as a problem with cause and fix. The vendor's own code and sentence are kept in the detail.
+#[must_use]
+pub fn failure(manifest: &Manifest, at: ErrorPlace, failure: &Failure) -> Problem {
+    let detail = json!({"vendor_code": failure.code, "vendor_message": failure.message});
+    if let Some(rule) = manifest.error(at, &failure.code, &failure.message) {
+        let problem = Problem::new(
+            &rule.code,
+            status(failure.kind),
+            format!("{}: {}", rule.title, rule.cause),
+            rule.fix.clone(),
+        )
+        .with(detail);
+        return match &rule.field {
+            Some(field) => problem.at(field),
+            None => problem,
+        };
+    }
+    let (code, fix) = by_kind(failure.kind);
+    Problem::new(code, status(failure.kind), failure.message.clone(), fix).with(detail)
+}
+
+/// A failed call as a problem: the connector's own failure, or the limit that stopped it.
+#[must_use]
+pub fn call(manifest: &Manifest, error: &CallError) -> Problem {
+    let connector = &manifest.connector;
+    match error {
+        CallError::Failed(answered) => failure(manifest, place(answered), answered),
+        CallError::Timeout { .. } => Problem::new(
+            "connector.timeout",
+            504,
+            error.to_string(),
+            "Try again; if it stays, the vendor is too slow for this page size",
+        )
+        .with(json!({"connector": connector.id})),
+        CallError::Limit { .. } | CallError::Trap { .. } => Problem::new(
+            error_code(error),
+            502,
+            error.to_string(),
+            format!(
+                "This is a fault of the connector {} {}; give this text to its author",
+                connector.id, connector.version
+            ),
+        ),
+        CallError::Host { .. } => Problem::internal(),
+    }
+}
+
+fn error_code(error: &CallError) -> &'static str {
+    match error {
+        CallError::Limit { .. } => "connector.limit",
+        _ => "connector.trap",
+    }
+}
+
+/// Where a failure of a call was met: the egress guard's own codes mean that no answer came.
+fn place(failure: &Failure) -> ErrorPlace {
+    match failure.code.as_str() {
+        "dns" | "connect" | "tls" | "timeout" | "cut_body" | "not_http" | "bad_encoding"
+        | "too_large" => ErrorPlace::Network,
+        _ => ErrorPlace::Api,
+    }
+}
+
+fn status(kind: FailureKind) -> u16 {
+    match kind {
+        FailureKind::Auth
+        | FailureKind::Permission
+        | FailureKind::InvalidInput
+        | FailureKind::NotFound
+        | FailureKind::Unsupported => 422,
+        FailureKind::Conflict | FailureKind::Refused => 409,
+        FailureKind::Quota | FailureKind::RateLimited | FailureKind::Transient => 503,
+        FailureKind::Malformed | FailureKind::Internal => 502,
+    }
+}
+
+fn by_kind(kind: FailureKind) -> (&'static str, &'static str) {
+    match kind {
+        FailureKind::Auth => (
+            "vendor.auth",
+            "Reconnect the profile: check the client id and secret, or sign in again",
+        ),
+        FailureKind::Permission => (
+            "vendor.permission",
+            "Ask the vendor's administrator to grant this right to the connecting user",
+        ),
+        FailureKind::NotFound => (
+            "vendor.not_found",
+            "Check that the record still exists at the vendor",
+        ),
+        FailureKind::InvalidInput => ("vendor.invalid_input", "Correct the profile's settings"),
+        FailureKind::Conflict => ("vendor.conflict", "Run it again with fresh facts"),
+        FailureKind::Quota => (
+            "vendor.quota",
+            "Nothing to do: it goes on by itself when the vendor's window allows",
+        ),
+        FailureKind::RateLimited => (
+            "vendor.rate_limited",
+            "Nothing to do: it goes on by itself, more slowly",
+        ),
+        FailureKind::Transient => (
+            "vendor.unavailable",
+            "Nothing to do: it is tried again by itself; look at the vendor's status page if it stays",
+        ),
+        FailureKind::Refused => (
+            "vendor.refused",
+            "The vendor's own rule said no; settle it there, then try again",
+        ),
+        FailureKind::Unsupported => (
+            "vendor.unsupported",
+            "The org has no such feature, or the request is outside the connector's manifest",
+        ),
+        FailureKind::Malformed => (
+            "vendor.malformed",
+            "The vendor's answer could not be read; try again, and report it if it stays",
+        ),
+        FailureKind::Internal => (
+            "connector.internal",
+            "This is a fault of the connector; give this text to its author",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest::parse(seatwise_builtin_connectors::all()[0].manifest).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_failure_says_what_to_do() {
+        use FailureKind::{
+            Auth, Conflict, Internal, InvalidInput, Malformed, NotFound, Permission, Quota,
+            RateLimited, Refused, Transient, Unsupported,
+        };
+        for kind in [
+            Auth,
+            Permission,
+            NotFound,
+            InvalidInput,
+            Conflict,
+            Quota,
+            RateLimited,
+            Transient,
+            Refused,
+            Unsupported,
+            Malformed,
+            Internal,
+        ] {
+            let unknown = Failure {
+                kind,
+                code: "NO_SUCH_CODE".to_owned(),
+                message: "what the vendor said".to_owned(),
+                retry_after_ms: None,
+            };
+            let problem = failure(&manifest(), ErrorPlace::Api, &unknown);
+            assert!(problem.fix.text.len() > 20, "{kind:?}");
+            assert_eq!(problem.detail["vendor_code"], "NO_SUCH_CODE");
+        }
+    }
+
+    #[test]
+    fn the_connectors_own_table_comes_first() {
+        let wrong = Failure {
+            kind: FailureKind::Auth,
+            code: "invalid_client".to_owned(),
+            message: "invalid client credentials".to_owned(),
+            retry_after_ms: None,
+        };
+        let problem = failure(&manifest(), ErrorPlace::Token, &wrong);
+        assert_eq!(problem.fix.field.as_deref(), Some("client_secret"));
+    }
+}
