@@ -290,7 +290,7 @@ const ENTITLEMENTS: &[Column] = &[
     ("Number", "/number", As::Text),
     ("Product", "/product", As::Text),
     ("Rights", "/rights", As::Count),
-    ("Price", "/unit_price_micros", As::Price("/currency")),
+    ("Price", "/price", As::Price),
     ("Per", "/period", As::Words),
     ("From", "/starts_on", As::Text),
     ("To", "/ends_on", As::Text),
@@ -411,14 +411,10 @@ pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliErr
                 ("Available", "/available", As::Count),
                 ("Needed", "/needed", As::Count),
                 ("Status", "/status", As::Words),
-                ("True-up", "/true_up_minor", As::Money("/currency")),
-                (
-                    "Over-licensed",
-                    "/over_licensed_minor",
-                    As::Money("/currency")
-                ),
+                ("True-up", "/true_up", As::Money),
+                ("Over-licensed", "/over_licensed", As::Money),
                 ("Candidates", "/candidates", As::Count),
-                ("Potential", "/potential_minor", As::Money("/currency")),
+                ("Potential", "/potential", As::Money),
                 ("Unused", "/percent_unused_tenths", As::Tenths),
             ],
         )

@@ -17,10 +17,10 @@ pub enum As {
     Count,
     /// Milliseconds UTC.
     Time,
-    /// Minor units; the currency stands at this pointer.
-    Money(&'static str),
-    /// Micro-units; the currency stands at this pointer.
-    Price(&'static str),
+    /// An amount with its currency.
+    Money,
+    /// A unit price with its currency.
+    Price,
     /// Tenths of a percent.
     Tenths,
 }
@@ -31,11 +31,8 @@ pub type Column = (&'static str, &'static str, As);
 fn cell(row: &Value, pointer: &str, read: As) -> String {
     let value = row.pointer(pointer).unwrap_or(&Value::Null);
     let absent = || "-".to_owned();
-    let currency = |at: &str| {
-        row.pointer(at)
-            .and_then(Value::as_str)
-            .and_then(|code| code.parse().ok())
-    };
+    let currency = value.get("currency").and_then(Value::as_str).unwrap_or("");
+    let amount = |unit: &str| value.get(unit).and_then(Value::as_i64);
     match (read, value) {
         (_, Value::Null) => absent(),
         (As::Words, Value::String(word)) => words::spoken(word),
@@ -46,16 +43,13 @@ fn cell(row: &Value, pointer: &str, read: As) -> String {
             .as_i64()
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
             .map_or_else(absent, |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-        (As::Money(at), Value::Number(_)) => match (value.as_i64(), currency(at)) {
+        (As::Money, Value::Object(_)) => match (amount("minor"), currency.parse().ok()) {
             (Some(minor), Some(currency)) => Money { minor, currency }.to_string(),
-            _ => value.to_string(),
+            _ => absent(),
         },
-        (As::Price(at), Value::Number(_)) => {
-            let code = row.pointer(at).and_then(Value::as_str).unwrap_or("");
-            value
-                .as_i64()
-                .map_or_else(absent, |micros| format!("{} {code}", words::micros(micros)))
-        }
+        (As::Price, Value::Object(_)) => amount("micros").map_or_else(absent, |micros| {
+            format!("{} {currency}", words::micros(micros))
+        }),
         (As::Tenths, Value::Number(_)) => value
             .as_i64()
             .map_or_else(absent, |n| format!("{}.{} %", n / 10, n % 10)),
@@ -110,7 +104,7 @@ pub fn table(rows: &[Value], columns: &[Column]) -> String {
             let pad = widths[at].saturating_sub(cell.chars().count());
             let right = matches!(
                 columns[at].2,
-                As::Count | As::Money(_) | As::Price(_) | As::Tenths
+                As::Count | As::Money | As::Price | As::Tenths
             );
             let filled = if right {
                 format!("{}{cell}", " ".repeat(pad))
@@ -193,7 +187,7 @@ mod tests {
 
     #[test]
     fn money_reads_with_its_currency() {
-        let rows = [json!({"m": 1_080_000, "c": "USD"})];
-        assert!(table(&rows, &[("Savings", "/m", As::Money("/c"))]).contains("10,800.00 USD"));
+        let rows = [json!({"m": {"minor": 1_080_000, "currency": "USD"}})];
+        assert!(table(&rows, &[("Savings", "/m", As::Money)]).contains("10,800.00 USD"));
     }
 }

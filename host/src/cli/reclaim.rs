@@ -70,7 +70,7 @@ fn show_preview(client: &Client, preview: &Value) {
         &[
             ("Digest", "/digest", As::Text),
             ("People", "/people_count", As::Count),
-            ("A year", "/saving_minor", As::Money("/currency")),
+            ("A year", "/saving", As::Money),
         ],
     );
     if let (false, Some(people)) = (client.json, preview.get("people").and_then(Value::as_array)) {
@@ -113,7 +113,7 @@ const CANDIDATES: &[Column] = &[
     ("Product", "/product", As::Text),
     ("Org", "/organization_name", As::Text),
     ("Inactive days", "/inactive_days", As::Count),
-    ("A year", "/saving_minor", As::Money("/currency")),
+    ("A year", "/saving", As::Money),
     ("Reason", "/reason_text", As::Text),
     ("Due", "/due_at", As::Time),
 ];

@@ -85,29 +85,10 @@ pub struct Item {
     is_here: bool,
 }
 
-const MENU: &[(&str, &[(&str, &str)])] = &[
-    ("", &[("Overview", "/"), ("Position", "/position")]),
-    (
-        "Collect",
-        &[
-            ("Profiles", "/profiles"),
-            ("Runs", "/runs"),
-            ("Subscriptions", "/subscriptions"),
-            ("Software models", "/models"),
-            ("People", "/people"),
-            ("Entitlements", "/entitlements"),
-        ],
-    ),
-    (
-        "Reclaim",
-        &[
-            ("Rules", "/rules"),
-            ("Batches", "/batches"),
-            ("Candidates", "/candidates"),
-            ("Actions", "/actions"),
-            ("Notices", "/notices"),
-        ],
-    ),
+/// A test holds every entry against the route table.
+pub(super) const MENU: &[(&str, &[(&str, &str)])] = &[
+    ("", &[("Overview", "/")]),
+    ("Collect", &[("Runs", "/runs")]),
     ("Account", &[("Tokens", "/tokens"), ("Audit", "/audit")]),
 ];
 

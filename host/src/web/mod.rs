@@ -13,6 +13,7 @@ pub mod words;
 
 mod audit;
 mod health;
+mod overview;
 mod runs;
 mod signin;
 mod tokens;

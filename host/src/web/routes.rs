@@ -154,6 +154,7 @@ pub fn table() -> Vec<Route> {
         ),
     ];
     all.extend(super::signin::routes());
+    all.extend(super::overview::routes());
     all.extend(super::runs::routes());
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());

@@ -40,6 +40,7 @@ templates![
     "pages/audit",
     "pages/error",
     "pages/run",
+    "pages/overview",
     "pages/runs",
     "pages/sign_in",
     "pages/tokens",
@@ -275,13 +276,10 @@ fn count(values: &[&Value]) -> String {
         .map_or_else(|| absent.to_owned(), words::grouped)
 }
 
+/// An amount: the pair of our own [`Money`](crate::kernel::money::Money), or minor units and a currency code.
 fn money(values: &[&Value]) -> String {
-    let minor = values.first().and_then(|v| v.as_i64());
-    let currency = values
-        .get(1)
-        .and_then(|v| v.as_str())
-        .and_then(|code| code.parse().ok());
-    match (minor, currency) {
+    let (amount, code) = pair(values, "minor");
+    match (amount, code.and_then(|code| code.parse().ok())) {
         (Some(minor), Some(currency)) => {
             crate::kernel::money::Money { minor, currency }.to_string()
         }
@@ -289,11 +287,22 @@ fn money(values: &[&Value]) -> String {
     }
 }
 
+/// A unit price: the pair of our own [`UnitPrice`](crate::kernel::money::UnitPrice), or micro-units and a currency code.
 fn price(values: &[&Value]) -> String {
-    let micros = values.first().and_then(|v| v.as_i64());
-    match (micros, values.get(1).and_then(|v| v.as_str())) {
-        (Some(micros), Some(currency)) => format!("{} {currency}", words::micros(micros)),
+    match pair(values, "micros") {
+        (Some(micros), Some(code)) => format!("{} {code}", words::micros(micros)),
         _ => "unknown".to_owned(),
+    }
+}
+
+fn pair<'a>(values: &[&'a Value], unit: &str) -> (Option<i64>, Option<&'a str>) {
+    match values {
+        [Value::Object(fields), ..] => (
+            fields.get(unit).and_then(Value::as_i64),
+            fields.get("currency").and_then(Value::as_str),
+        ),
+        [amount, code, ..] => (amount.as_i64(), code.as_str()),
+        _ => (None, None),
     }
 }
 

@@ -439,6 +439,20 @@ async fn hostile_names_are_shown_as_text() {
 }
 
 #[test]
+fn every_menu_entry_leads_to_a_page() {
+    let pages: Vec<&str> = table()
+        .iter()
+        .filter(|route| route.face == Face::Page && route.method == Method::GET)
+        .map(|route| route.path)
+        .collect();
+    for (_, items) in super::chrome::MENU {
+        for (name, href) in *items {
+            assert!(pages.contains(href), "{name} leads to {href}");
+        }
+    }
+}
+
+#[test]
 fn templates_write_nothing_unescaped_and_carry_no_script_or_style_of_their_own() {
     for (name, source) in super::templates::TEMPLATES {
         assert!(

@@ -37,7 +37,8 @@ pub fn spoken(word: &str) -> String {
     {
         return word.to_owned();
     }
-    let plain = word.replace(['_', '-'], " ");
+    // Names that are written in capitals wherever they stand.
+    let plain = word.replace(['_', '-'], " ").replace("sam ", "SAM ");
     let mut letters = plain.chars();
     match letters.next() {
         Some(first) => first.to_ascii_uppercase().to_string() + letters.as_str(),
@@ -107,6 +108,7 @@ mod tests {
         assert_eq!(spoken("attention_required"), "Attention required");
         assert_eq!(spoken("dry-run"), "Dry run");
         assert_eq!(spoken("INVALID_FIELD"), "INVALID_FIELD");
+        assert_eq!(spoken("sam_integrator"), "SAM integrator");
         assert_eq!(spoken(""), "");
     }
 
