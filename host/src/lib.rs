@@ -5,11 +5,13 @@
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod catalog;
 pub mod cli;
 pub mod connectors;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
+pub mod people;
 pub mod reclamation;
 pub mod reconciliation;
 pub mod store;
