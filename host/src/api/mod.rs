@@ -3,6 +3,7 @@
 //! Only personal tokens open it. Lists are paged by key: an answer's `next` is the `after` of the following request.
 mod account;
 pub mod body;
+mod connectors;
 pub mod error;
 pub mod openapi;
 mod runs;
@@ -15,6 +16,7 @@ use crate::web::routes::Route;
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let mut all = vec![openapi::route()];
+    all.extend(connectors::routes());
     all.extend(runs::routes());
     all.extend(account::routes());
     all

@@ -169,6 +169,9 @@ pub struct DemoArgs {
     /// The same seed makes the same people
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
+    /// Database; without it, an SQLite file among the demo's data
+    #[arg(long, hide_env_values = true, value_name = "URL")]
+    pub database: Option<String>,
     /// Keep the demo's data here; without it, in a temporary folder that goes away
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

@@ -245,8 +245,10 @@ impl Chrome {
 }
 
 fn targets(host: &Host) -> Vec<String> {
-    let _ = host;
-    Vec::new()
+    let targets = host.connectors.allow_targets().iter();
+    targets
+        .map(|(name, port)| format!("{name}:{port}"))
+        .collect()
 }
 
 fn menu(path: &str) -> Vec<Group> {
