@@ -8,9 +8,11 @@ use seatwise_connector_sdk::{
 
 use crate::{
     api::Api,
-    consumption, ids,
+    consumption,
+    fresh::{Fresh, User},
+    ids,
     org::{self, Org},
-    reclaim::{Action, BEFORE_FORMAT, Before, Fresh, User, blocker, patch_login, patch_user},
+    reclaim::{Action, BEFORE_FORMAT, Before, blocker, patch_login, patch_user},
 };
 
 /// What a reactivation does not bring back.

@@ -16,7 +16,7 @@ use seatwise_connector_sdk::{
 
 use crate::{
     api::{Api, next_locator},
-    ids,
+    ids, kinds,
     model::{QueryPage, Text, UserLoginRow, UserRow},
     org::{self, Org},
     settings::Settings,
@@ -490,37 +490,10 @@ fn kind_of(row: &UserRow<'_>) -> AccountKind {
         .and_then(|profile| profile.user_license.as_ref())
         .and_then(|licence| licence.license_definition_key.as_ref())
         .map(Text::as_str);
-    account_kind(
+    kinds::account_kind(
         user_type,
         username,
         row.profile.is_some(),
         key.unwrap_or_default(),
     )
-}
-
-/// Who an account is, from its type and licence. System accounts are counted and never taken back.
-pub fn account_kind(user_type: &str, username: &str, has_profile: bool, key: &str) -> AccountKind {
-    let system_name =
-        username.starts_with("chatty.") && username.ends_with("@chatter.salesforce.com");
-    if !has_profile || system_name || is_service_licence(key) {
-        return AccountKind::Service;
-    }
-    match user_type {
-        "AutomatedProcess" | "CloudIntegrationUser" | "Guest" => AccountKind::Service,
-        "PowerPartner"
-        | "CspLitePortal"
-        | "CustomerSuccess"
-        | "PowerCustomerSuccess"
-        | "SelfService" => AccountKind::External,
-        "CsnOnly" if key == "CSN_External" => AccountKind::External,
-        "Standard" | "CsnOnly" => AccountKind::Person,
-        _ => AccountKind::Unknown,
-    }
-}
-
-/// Licences that only machines hold.
-pub fn is_service_licence(key: &str) -> bool {
-    key.starts_with("PID_DigitalAgent")
-        || key.ends_with("_INTEGRATION_USER")
-        || key == "PID_XOrg_Proxy_User"
 }

@@ -211,5 +211,8 @@ fn the_manifest_names_the_component_that_stands_beside_it() {
     let manifest: toml::Table = include_str!("../../connector.toml").parse().unwrap();
     let info = Salesforce::describe();
     assert_eq!(manifest["connector"]["id"].as_str(), Some(info.id.as_str()));
-    assert_eq!(manifest["connector"]["version"].as_str(), Some(info.version.as_str()));
+    assert_eq!(
+        manifest["connector"]["version"].as_str(),
+        Some(info.version.as_str())
+    );
 }
