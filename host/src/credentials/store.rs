@@ -1,0 +1,178 @@
+//! SQL of credentials.
+
+use sqlx::Row as _;
+
+use crate::kernel::{AliasId, PrincipalId};
+use crate::store::{StoreError, Tx};
+
+/// One row, secrets still sealed.
+#[derive(Clone)]
+pub(super) struct Row {
+    pub(super) grant_kind: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<Vec<u8>>,
+    pub(super) client_secret_hint: Option<String>,
+    pub(super) refresh_token: Option<Vec<u8>>,
+    pub(super) access_token: Option<Vec<u8>>,
+    pub(super) access_expires_at: Option<i64>,
+    pub(super) grant_fields: String,
+    pub(super) granted_scopes: String,
+    pub(super) generation: i64,
+    pub(super) health: String,
+    pub(super) health_detail: Option<String>,
+    pub(super) refreshed_at: Option<i64>,
+    pub(super) set_by: String,
+    pub(super) set_at: i64,
+}
+
+/// What a token answer leaves behind.
+pub(super) struct Refreshed<'a> {
+    pub(super) access_token: &'a [u8],
+    pub(super) access_expires_at: i64,
+    /// `None` keeps the stored one.
+    pub(super) refresh_token: Option<&'a [u8]>,
+    pub(super) grant_fields: &'a str,
+    pub(super) granted_scopes: &'a str,
+}
+
+pub(super) async fn find(tx: &mut Tx, alias: &AliasId) -> Result<Option<Row>, StoreError> {
+    let row = sqlx::query(
+        "select grant_kind, client_id, client_secret_sealed, client_secret_hint, refresh_token_sealed, access_token_sealed, access_expires_at, \
+         grant_fields, granted_scopes, generation, health, health_detail, refreshed_at, set_by, set_at from credentials where alias_id = $1",
+    )
+    .bind(alias.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Row {
+        grant_kind: row.try_get("grant_kind")?,
+        client_id: row.try_get("client_id")?,
+        client_secret: row.try_get("client_secret_sealed")?,
+        client_secret_hint: row.try_get("client_secret_hint")?,
+        refresh_token: row.try_get("refresh_token_sealed")?,
+        access_token: row.try_get("access_token_sealed")?,
+        access_expires_at: row.try_get("access_expires_at")?,
+        grant_fields: row.try_get("grant_fields")?,
+        granted_scopes: row.try_get("granted_scopes")?,
+        generation: row.try_get("generation")?,
+        health: row.try_get("health")?,
+        health_detail: row.try_get("health_detail")?,
+        refreshed_at: row.try_get("refreshed_at")?,
+        set_by: row.try_get("set_by")?,
+        set_at: row.try_get("set_at")?,
+    }))
+}
+
+#[expect(clippy::too_many_arguments, reason = "one column each")]
+pub(super) async fn put(
+    tx: &mut Tx,
+    alias: &AliasId,
+    grant_kind: &str,
+    client_id: &str,
+    secret: &[u8],
+    hint: &str,
+    refresh_token: Option<&[u8]>,
+    key_id: &str,
+    by: &PrincipalId,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into credentials (alias_id, grant_kind, client_id, client_secret_sealed, client_secret_hint, refresh_token_sealed, key_id, \
+           set_by, set_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         on conflict (alias_id) do update set grant_kind = excluded.grant_kind, client_id = excluded.client_id, \
+           client_secret_sealed = excluded.client_secret_sealed, client_secret_hint = excluded.client_secret_hint, \
+           refresh_token_sealed = excluded.refresh_token_sealed, access_token_sealed = null, access_expires_at = null, \
+           generation = credentials.generation + 1, key_id = excluded.key_id, health = 'untested', health_detail = null, \
+           set_by = excluded.set_by, set_at = excluded.set_at, version = credentials.version + 1",
+    )
+    .bind(alias.as_str())
+    .bind(grant_kind)
+    .bind(client_id)
+    .bind(secret.to_vec())
+    .bind(hint)
+    .bind(refresh_token.map(<[u8]>::to_vec))
+    .bind(key_id)
+    .bind(by.as_str())
+    .bind(now_ms)
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Deletes the secrets, because where they are sent has changed.
+pub(super) async fn forget(tx: &mut Tx, alias: &AliasId) -> Result<(), StoreError> {
+    sqlx::query("delete from credentials where alias_id = $1")
+        .bind(alias.as_str())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Takes the refresher's lease, by the database's clock. False while another holds it.
+pub(super) async fn take_lease(
+    tx: &mut Tx,
+    alias: &AliasId,
+    owner: &str,
+    lease_ms: i64,
+) -> Result<bool, StoreError> {
+    let text = tx.dialect().pick(
+        "update credentials set lease_owner = $2, lease_until = cast((julianday('now') - 2440587.5) * 86400000 as integer) + $3 \
+         where alias_id = $1 and (lease_owner = $2 or lease_until < cast((julianday('now') - 2440587.5) * 86400000 as integer))",
+        "update credentials set lease_owner = $2, lease_until = cast(extract(epoch from clock_timestamp()) * 1000 as bigint) + $3 \
+         where alias_id = $1 and (lease_owner = $2 or lease_until < cast(extract(epoch from clock_timestamp()) * 1000 as bigint))",
+    );
+    let done = sqlx::query(text)
+        .bind(alias.as_str())
+        .bind(owner)
+        .bind(lease_ms)
+        .execute(tx.conn())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Stores a token answer and gives the lease back. False when the lease was lost meanwhile.
+pub(super) async fn refreshed(
+    tx: &mut Tx,
+    alias: &AliasId,
+    owner: &str,
+    answer: &Refreshed<'_>,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update credentials set access_token_sealed = $3, access_expires_at = $4, refresh_token_sealed = coalesce($5, refresh_token_sealed), \
+           grant_fields = $6, granted_scopes = $7, generation = generation + 1, health = 'good', health_detail = null, refreshed_at = $8, \
+           lease_owner = null, lease_until = 0 where alias_id = $1 and lease_owner = $2",
+    )
+    .bind(alias.as_str())
+    .bind(owner)
+    .bind(answer.access_token.to_vec())
+    .bind(answer.access_expires_at)
+    .bind(answer.refresh_token.map(<[u8]>::to_vec))
+    .bind(answer.grant_fields)
+    .bind(answer.granted_scopes)
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives the lease back after a refusal; a dead grant is remembered.
+pub(super) async fn failed(
+    tx: &mut Tx,
+    alias: &AliasId,
+    owner: &str,
+    needs_sign_in: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update credentials set lease_owner = null, lease_until = 0, \
+           health = case when $3 is null then health else 'needs_sign_in' end, health_detail = coalesce($3, health_detail) \
+         where alias_id = $1 and lease_owner = $2",
+    )
+    .bind(alias.as_str())
+    .bind(owner)
+    .bind(needs_sign_in.map(str::to_owned))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
