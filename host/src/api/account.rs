@@ -5,7 +5,7 @@ use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::body::Asked;
+use super::body::{Asked, List};
 use crate::app::host::Host;
 use crate::audit::{self, EntryView, Verification};
 use crate::identity::roles::{Actor, Permission};
@@ -46,7 +46,7 @@ pub fn routes() -> Vec<Route> {
             entries,
         )
         .asking(&[
-            ("before", "Only entries before this seq"),
+            ("after", "`next` of the page before"),
             ("limit", "At most 500; 100 unless said"),
         ]),
         Route::api(
@@ -66,8 +66,8 @@ async fn me(Caller(actor): Caller) -> Json<Actor> {
 async fn tokens(
     State(host): State<Host>,
     Caller(actor): Caller,
-) -> Result<Json<Vec<TokenView>>, Error> {
-    Ok(Json(service::list_tokens(&host, &actor).await?))
+) -> Result<Json<List<TokenView>>, Error> {
+    Ok(List::all(service::list_tokens(&host, &actor).await?))
 }
 
 #[derive(Serialize)]
@@ -87,28 +87,18 @@ async fn revoke(
 
 #[derive(Deserialize)]
 struct Entries {
-    before: Option<i64>,
+    after: Option<i64>,
     limit: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct EntriesPage {
-    items: Vec<EntryView>,
 }
 
 async fn entries(
     State(host): State<Host>,
     Caller(actor): Caller,
     Asked(asked): Asked<Entries>,
-) -> Result<Json<EntriesPage>, Error> {
-    let items = audit::list(
-        &host.store,
-        &actor,
-        asked.before,
-        asked.limit.unwrap_or(100),
-    )
-    .await?;
-    Ok(Json(EntriesPage { items }))
+) -> Result<Json<List<EntryView>>, Error> {
+    let limit = asked.limit.unwrap_or(100);
+    let items = audit::list(&host.store, &actor, asked.after, limit).await?;
+    Ok(List::page(items, limit, |last| last.seq.to_string()))
 }
 
 async fn verify(

@@ -2,6 +2,7 @@
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{self, Error};
@@ -31,5 +32,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => Err(error::malformed_query(&rejection).into()),
         }
+    }
+}
+
+/// A list, or a page of one.
+#[derive(Serialize)]
+pub struct List<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// The `after` of the following page; none: this is the end.
+    pub next: Option<String>,
+}
+
+impl<T> List<T> {
+    /// Everything there is.
+    pub fn all(items: Vec<T>) -> Json<Self> {
+        Json(Self { items, next: None })
+    }
+
+    /// A page asked for with this limit; `key` names its last row.
+    pub fn page(items: Vec<T>, limit: i64, key: impl FnOnce(&T) -> String) -> Json<Self> {
+        let is_full = i64::try_from(items.len()).is_ok_and(|rows| rows > 0 && rows >= limit);
+        let next = if is_full { items.last().map(key) } else { None };
+        Json(Self { items, next })
     }
 }

@@ -3,9 +3,11 @@
 //! Only personal tokens open it. Lists are paged by key: an answer's `next` is the `after` of the following request.
 mod account;
 pub mod body;
+mod catalog;
 mod connectors;
 pub mod error;
 pub mod openapi;
+mod people;
 mod runs;
 
 pub use error::Error;
@@ -18,6 +20,8 @@ pub fn routes() -> Vec<Route> {
     let mut all = vec![openapi::route()];
     all.extend(connectors::routes());
     all.extend(runs::routes());
+    all.extend(catalog::routes());
+    all.extend(people::routes());
     all.extend(account::routes());
     all
 }

@@ -2,11 +2,11 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Error;
-use super::body::{Asked, Body};
+use super::body::{Asked, Body, List};
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
 use crate::sync::{RunView, service};
@@ -24,7 +24,7 @@ pub fn routes() -> Vec<Route> {
             list,
         )
         .asking(&[
-            ("before", "Number of the last run of the page before"),
+            ("after", "`next` of the page before"),
             ("limit", "At most 200; 50 unless said"),
         ]),
         Route::api(
@@ -61,29 +61,18 @@ pub fn routes() -> Vec<Route> {
 
 #[derive(Deserialize)]
 struct RunsAsked {
-    before: Option<String>,
+    after: Option<String>,
     limit: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct Runs {
-    items: Vec<RunView>,
 }
 
 async fn list(
     State(host): State<Host>,
     Caller(actor): Caller,
     Asked(asked): Asked<RunsAsked>,
-) -> Result<Json<Runs>, Error> {
-    let items = service::list_runs(
-        &host,
-        &actor,
-        None,
-        asked.before.as_deref(),
-        asked.limit.unwrap_or(50),
-    )
-    .await?;
-    Ok(Json(Runs { items }))
+) -> Result<Json<List<RunView>>, Error> {
+    let limit = asked.limit.unwrap_or(50);
+    let runs = service::list_runs(&host, &actor, None, asked.after.as_deref(), limit).await?;
+    Ok(List::page(runs, limit, |last| last.number.clone()))
 }
 
 async fn show(

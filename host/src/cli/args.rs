@@ -483,9 +483,9 @@ pub enum AuditVerb {
     Verify,
     /// List entries, newest first
     List {
-        /// Only entries before this one
-        #[arg(long, value_name = "SEQ")]
-        before: Option<i64>,
+        /// Continue after this key, as a list's end names it
+        #[arg(long, value_name = "KEY")]
+        after: Option<i64>,
     },
 }
 

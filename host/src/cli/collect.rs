@@ -226,7 +226,7 @@ pub async fn subscription(
         client,
         &answer,
         &[
-            ("Org", "/organization_name", As::Text),
+            ("Org", "/organization", As::Text),
             ("Principal", "/principal", As::Text),
             ("Identifier", "/identifier", As::Text),
             ("Product", "/product", As::Text),
@@ -247,10 +247,12 @@ pub async fn model(client: &Client, ModelVerb::List: ModelVerb) -> Result<(), Cl
         &[
             ("Number", "/number", As::Text),
             ("Model", "/display_name", As::Text),
-            ("Publisher", "/publisher", As::Text),
             ("Metric", "/metric", As::Words),
+            ("Free", "/is_free", As::YesNo),
             ("Identifiers", "/identifiers", As::Text),
             ("Active", "/active", As::Count),
+            ("Deactivated", "/inactive", As::Count),
+            ("Orgs", "/organizations", As::Count),
         ],
     );
     Ok(())
@@ -264,7 +266,7 @@ pub async fn identifier(client: &Client, verb: IdentifierVerb) -> Result<(), Cli
                 client,
                 &answer,
                 &[
-                    ("Connector", "/connector", As::Text),
+                    ("Connector", "/connector_id", As::Text),
                     ("Identifier", "/identifier", As::Text),
                     ("Label", "/label", As::Text),
                     ("Subscriptions", "/subscriptions", As::Count),
@@ -295,7 +297,7 @@ const ENTITLEMENTS: &[Column] = &[
     ("From", "/starts_on", As::Text),
     ("To", "/ends_on", As::Text),
     ("State", "/state", As::Words),
-    ("Shared", "/is_shared", As::Text),
+    ("Shared", "/is_shared", As::YesNo),
 ];
 
 pub async fn entitlement(client: &Client, verb: EntitlementVerb) -> Result<(), CliError> {
@@ -348,6 +350,7 @@ pub async fn people(client: &Client, verb: PeopleVerb) -> Result<(), CliError> {
                     ("Changed", "/changed", As::Count),
                     ("Unchanged", "/unchanged", As::Count),
                     ("Matched", "/matched", As::Count),
+                    ("Left out", "/refused", As::Text),
                 ],
             );
         }
@@ -357,7 +360,7 @@ pub async fn people(client: &Client, verb: PeopleVerb) -> Result<(), CliError> {
                 client,
                 &answer,
                 &[
-                    ("Org", "/organization_name", As::Text),
+                    ("Org", "/organization", As::Text),
                     ("Principal", "/principal", As::Text),
                     ("E-mail", "/email", As::Text),
                     ("Name", "/name", As::Text),

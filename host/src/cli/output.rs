@@ -21,6 +21,8 @@ pub enum As {
     Money,
     /// A unit price with its currency.
     Price,
+    /// True or false.
+    YesNo,
     /// Tenths of a percent.
     Tenths,
 }
@@ -35,6 +37,7 @@ fn cell(row: &Value, pointer: &str, read: As) -> String {
     let amount = |unit: &str| value.get(unit).and_then(Value::as_i64);
     match (read, value) {
         (_, Value::Null) => absent(),
+        (As::YesNo, Value::Bool(yes)) => if *yes { "yes" } else { "no" }.to_owned(),
         (As::Words, Value::String(word)) => words::spoken(word),
         (As::Count, Value::Number(_)) => value
             .as_i64()

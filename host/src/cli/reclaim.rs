@@ -399,9 +399,9 @@ pub async fn audit(client: &Client, verb: AuditVerb) -> Result<(), CliError> {
                 return Err(CliError::own("the audit trail is not intact"));
             }
         }
-        AuditVerb::List { before } => {
-            let query: Vec<(&str, String)> = before
-                .map(|seq| ("before", seq.to_string()))
+        AuditVerb::List { after } => {
+            let query: Vec<(&str, String)> = after
+                .map(|seq| ("after", seq.to_string()))
                 .into_iter()
                 .collect();
             output::list(

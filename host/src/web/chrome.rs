@@ -88,7 +88,14 @@ pub struct Item {
 /// A test holds every entry against the route table.
 pub(super) const MENU: &[(&str, &[(&str, &str)])] = &[
     ("", &[("Overview", "/")]),
-    ("Collect", &[("Runs", "/runs")]),
+    (
+        "Collect",
+        &[
+            ("Runs", "/runs"),
+            ("Software models", "/models"),
+            ("People", "/people"),
+        ],
+    ),
     ("Account", &[("Tokens", "/tokens"), ("Audit", "/audit")]),
 ];
 
@@ -153,7 +160,14 @@ const DONE: &[(&str, &str)] = &[
     ("closed", "The candidate is closed."),
     ("undo", "The undo is queued."),
     ("reconciled", "The position is reconciled again."),
-    ("imported", "The people are imported and matched."),
+    (
+        "matched",
+        "The account belongs to that person now, and no later matching undoes it.",
+    ),
+    (
+        "resolution",
+        "The rule is added and applied to every account without a person.",
+    ),
     ("entitlement", "The entitlement is added."),
     ("retired", "The entitlement is retired."),
     ("exempted", "The exemption is in force."),

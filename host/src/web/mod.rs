@@ -13,7 +13,9 @@ pub mod words;
 
 mod audit;
 mod health;
+mod models;
 mod overview;
+mod people;
 mod runs;
 mod signin;
 mod tokens;

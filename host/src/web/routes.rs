@@ -156,6 +156,8 @@ pub fn table() -> Vec<Route> {
     all.extend(super::signin::routes());
     all.extend(super::overview::routes());
     all.extend(super::runs::routes());
+    all.extend(super::models::routes());
+    all.extend(super::people::routes());
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());
     all.extend(api::routes());
