@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod cli;
 pub mod connectors;
 pub mod credentials;
+pub mod entitlements;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;

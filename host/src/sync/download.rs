@@ -10,35 +10,33 @@ use std::time::Duration;
 
 use seatwise_runtime::contract::connection::Environment;
 use seatwise_runtime::contract::subscriptions::Page;
+use seatwise_runtime::contract::types::Usage;
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::guard::{self, Counts};
 use super::model::{RunKind, RunProblem, RunState, RunView, Stage};
 use super::plan::{self, Next, Trail};
 use super::source::{Class, Gate, Source, Trouble};
-use super::store::merge::Merge;
-use super::store::{self, Added, staging};
+use super::store::{self, Added, chains, staging};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::Actor;
-use crate::jobs::{self, Claimed, JobError, JobKind, JobOutcome, NewJob};
+use crate::jobs::{self, Claimed, JobError, JobOutcome};
 use crate::kernel::digest::sha256_hex;
 use crate::kernel::seal::Place;
-use crate::kernel::{IntoProblem as _, OrgId, Problem, RunId};
+use crate::kernel::{Problem, RunId};
 use crate::store::{StoreError, Tx};
 
 const SUBSCRIPTIONS: &str = "subscriptions";
-const CONSUMPTION: &str = "consumption";
 /// How often a waiting run looks whether somebody stopped it.
 const LOOK_MS: u64 = 500;
 /// Every so many looks the lease is renewed, so that a slow page does not lose it.
 const LOOKS_PER_LEASE: u32 = 20;
 
 /// Why a run does not go on now.
-enum Halt {
+pub(super) enum Halt {
     /// Another worker has it, or a person stopped it.
     Gone,
     Store(StoreError),
@@ -120,12 +118,13 @@ pub async fn refuse(host: &Host, job: &Claimed, trouble: Trouble) -> JobOutcome 
     }
 }
 
+/// One run in the hands of this worker.
 #[derive(Clone)]
-struct Drive {
-    host: Host,
+pub(super) struct Drive {
+    pub(super) host: Host,
     job: Claimed,
-    run: RunId,
-    source: Arc<dyn Source>,
+    pub(super) run: RunId,
+    pub(super) source: Arc<dyn Source>,
     permits: Arc<Semaphore>,
 }
 
@@ -172,7 +171,7 @@ impl Drive {
     }
 
     /// A writing transaction of this run: refused when another worker has taken over.
-    async fn begin_tx(&self) -> Result<Tx, Halt> {
+    pub(super) async fn begin_tx(&self) -> Result<Tx, Halt> {
         let mut tx = self.host.store.begin().await?;
         jobs::hold(&mut tx, &self.job).await?;
         Ok(tx)
@@ -189,7 +188,7 @@ impl Drive {
     /// The vendor's window is looked at again by the cheapest call that names it.
     async fn look_at_budget(&self, run: &RunView) -> Result<(), Halt> {
         let (outline, _) = self.call(|| self.source.begin(self.since(run))).await?;
-        self.pass_gate(outline.usage).await?;
+        self.pass_gate(outline.usage, true).await?;
         if let Some(organization) = &run.organization_id {
             let mut tx = self.begin_tx().await?;
             store::note_pause(&mut tx, organization, None).await?;
@@ -217,6 +216,7 @@ impl Drive {
         let (told, _) = self.call(|| self.source.identify()).await?;
         let (outline, retries) = self.call(|| self.source.begin(self.since(run))).await?;
         let usage = outline.usage;
+        let digest = self.source.digest().await;
         let mut tx = self.begin_tx().await?;
         let environment = match told.environment {
             Environment::Production => "production",
@@ -239,35 +239,23 @@ impl Drive {
         let expected = outline
             .expected_accounts
             .and_then(|n| i64::try_from(n).ok());
-        store::begin_run(
-            &mut tx,
-            &self.run,
-            &organization,
-            expected,
-            &self.source.digest(),
-            now,
-        )
-        .await?;
+        store::begin_run(&mut tx, &self.run, &organization, expected, &digest, now).await?;
         for (number, cursor) in (0_i64..).zip(&outline.chains) {
             let sealed = self.seal(SUBSCRIPTIONS, number, cursor)?;
-            store::insert_chain(&mut tx, &self.run, SUBSCRIPTIONS, number, Some(sealed)).await?;
+            chains::insert_chain(&mut tx, &self.run, SUBSCRIPTIONS, number, Some(sealed)).await?;
         }
         if !store::advance(&mut tx, &self.run, RunState::Running, Stage::Subscriptions).await? {
             return Err(Halt::Gone);
         }
-        let added = Added {
-            retries,
-            ..Added::default()
-        };
-        store::add_retries(&mut tx, &self.run, added.retries).await?;
+        store::add_retries(&mut tx, &self.run, retries).await?;
         tx.commit().await?;
-        self.pass_gate(usage).await
+        self.pass_gate(usage, false).await
     }
 
     /// All chains to their ends; pages are stored in the order they arrive.
     async fn follow_chains(&self) -> Result<(), Halt> {
         let mut tx = self.host.store.read().await?;
-        let chains = store::open_chains(&mut tx, &self.run, SUBSCRIPTIONS).await?;
+        let chains = chains::open_chains(&mut tx, &self.run, SUBSCRIPTIONS).await?;
         drop(tx);
         let (sender, mut pages) = mpsc::channel::<Result<Fetched, Halt>>(plan::PAGES_AHEAD);
         // Dropped with this function, the set stops every fetch.
@@ -294,7 +282,7 @@ impl Drive {
                     let trail = trails.entry(fetched.chain).or_default();
                     self.keep_page(fetched, trail).await?;
                     since_lease = 0;
-                    self.pass_gate(usage).await?;
+                    self.pass_gate(usage, false).await?;
                 }
                 _ = looks.tick() => {
                     since_lease += 1;
@@ -303,7 +291,7 @@ impl Drive {
             }
         }
         let mut tx = self.host.store.read().await?;
-        if store::open_chains(&mut tx, &self.run, SUBSCRIPTIONS)
+        if chains::open_chains(&mut tx, &self.run, SUBSCRIPTIONS)
             .await?
             .is_empty()
         {
@@ -387,7 +375,7 @@ impl Drive {
         let sealed = next
             .map(|next| self.seal(SUBSCRIPTIONS, chain, &next))
             .transpose()?;
-        let pages = store::move_chain(
+        let pages = chains::move_chain(
             &mut tx,
             &self.run,
             SUBSCRIPTIONS,
@@ -415,166 +403,7 @@ impl Drive {
         Ok(tx.commit().await?)
     }
 
-    async fn enter_consumption(&self) -> Result<(), Halt> {
-        let mut tx = self.begin_tx().await?;
-        store::insert_chain(&mut tx, &self.run, CONSUMPTION, 0, None).await?;
-        if !store::advance(&mut tx, &self.run, RunState::Running, Stage::Consumption).await? {
-            return Err(Halt::Gone);
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// What the vendor counts. Not being allowed to read it is no reason to lose the rest.
-    async fn read_pools(&self) -> Result<(), Halt> {
-        let mut trail = Trail::default();
-        loop {
-            let mut tx = self.host.store.read().await?;
-            let chain = store::open_chains(&mut tx, &self.run, CONSUMPTION)
-                .await?
-                .pop();
-            drop(tx);
-            let Some(chain) = chain else { return Ok(()) };
-            let cursor = chain
-                .cursor_sealed
-                .map(|sealed| self.open(CONSUMPTION, 0, &sealed))
-                .transpose()?;
-            if !trail.step(&sha256_hex(cursor.as_deref().unwrap_or_default())) {
-                return Err(endless("a resume point of the vendor's counts came twice"));
-            }
-            let fetched = self
-                .tried(|| self.source.pools(cursor.as_deref()))
-                .await
-                .map_err(|(halt, trouble)| (halt, trouble));
-            let (page, retries) = match fetched {
-                Ok(fetched) => fetched,
-                Err((_, Some(trouble))) if trouble.class == Class::Absent => {
-                    let mut tx = self.begin_tx().await?;
-                    let note = format!(
-                        "What the vendor counts could not be read ({}): {}",
-                        trouble.problem.code, trouble.problem.message
-                    );
-                    store::add_note(&mut tx, &self.run, &note).await?;
-                    tx.commit().await?;
-                    return Ok(());
-                }
-                Err((halt, _)) => return Err(halt),
-            };
-            let mut tx = self.begin_tx().await?;
-            staging::put_pools(&mut tx, &self.run, &page.pools).await?;
-            let digest = page.next.as_ref().map(sha256_hex);
-            let sealed = page
-                .next
-                .map(|next| self.seal(CONSUMPTION, 0, &next))
-                .transpose()?;
-            store::move_chain(
-                &mut tx,
-                &self.run,
-                CONSUMPTION,
-                0,
-                sealed,
-                digest.as_deref(),
-            )
-            .await?;
-            let added = Added {
-                pools: len(page.pools.len()),
-                retries,
-                ..Added::default()
-            };
-            if !store::add_page(&mut tx, &self.run, added).await? {
-                return Err(Halt::Gone);
-            }
-            tx.commit().await?;
-            self.pass_gate(page.usage).await?;
-        }
-    }
-
-    /// Believes or holds, and applies: one transaction.
-    async fn merge(&self) -> Result<(), Halt> {
-        let mut tx = self.begin_tx().await?;
-        let run = store::find_run(&mut tx, self.run.as_str())
-            .await?
-            .ok_or(Halt::Gone)?;
-        let organization: OrgId = run.organization_id.clone().ok_or(Halt::Gone)?;
-        if run.state != RunState::Running {
-            return Err(Halt::Gone);
-        }
-        let owner = store::lock_owner(&mut tx, &run.profile_id)
-            .await?
-            .ok_or(Halt::Gone)?;
-        let now = self.host.now_ms();
-        let is_full = run.kind == RunKind::Full;
-        let (accounts, subscriptions) = staging::count(&mut tx, &self.run).await?;
-        if is_full && run.accepted_by.is_none() {
-            let last =
-                store::last_complete(&mut tx, &run.profile_id, &owner.settings_digest).await?;
-            let taken_back = match last {
-                Some((_, since)) => store::count_taken_back(&mut tx, &organization, since).await?,
-                None => 0,
-            };
-            let doubts = guard::doubts(&Counts {
-                accounts,
-                subscriptions,
-                out_of_scope: run.out_of_scope,
-                expected: run.expected_accounts,
-                before: last.map(|(before, _)| before),
-                taken_back,
-            });
-            if let Some(first) = doubts.first() {
-                let problem = RunProblem {
-                    code: first.code().to_owned(),
-                    message: first.message(),
-                    fix: guard::FIX.to_owned(),
-                };
-                for doubt in &doubts[1..] {
-                    store::add_note(&mut tx, &self.run, &doubt.message()).await?;
-                }
-                store::stop(&mut tx, &self.run, RunState::Held, Some(&problem), None).await?;
-                self.record(&mut tx, "run.held", json!({ "code": problem.code, "accounts": accounts, "message": problem.message }))
-                    .await?;
-                return Ok(tx.commit().await?);
-            }
-        }
-        let at = now.max(store::last_merge_at(&mut tx, &organization).await? + 1);
-        let has_pools = store::is_process_whole(&mut tx, &self.run, CONSUMPTION).await?;
-        let mut changes = store::merge::apply(
-            &mut tx,
-            &Merge {
-                run: &self.run,
-                organization: &organization,
-                at,
-                is_full,
-                has_pools,
-            },
-        )
-        .await?;
-        changes["basis"] = json!({ "accounts": accounts, "subscriptions": subscriptions, "settings": owner.settings_digest });
-        if !store::complete(&mut tx, &self.run, at, &changes).await? {
-            return Err(Halt::Gone);
-        }
-        if is_full {
-            for older in store::overtake(&mut tx, &run.profile_id, &self.run, now).await? {
-                staging::clear(&mut tx, &older).await?;
-            }
-        }
-        staging::clear(&mut tx, &self.run).await?;
-        self.host
-            .enqueue(
-                &mut tx,
-                &NewJob {
-                    kind: JobKind::AfterRun,
-                    organization: Some(organization),
-                    key: format!("after_run:{}", self.run),
-                    subject: self.run.to_string(),
-                    due_at: now,
-                    payload: json!({ "is_full": is_full }),
-                },
-            )
-            .await?;
-        self.record(&mut tx, "run.completed", changes).await?;
-        Ok(tx.commit().await?)
-    }
-
-    async fn record(
+    pub(super) async fn record(
         &self,
         tx: &mut Tx,
         event: &str,
@@ -589,11 +418,12 @@ impl Drive {
         self.host.audit(tx, &Actor::system(), entry).await
     }
 
-    async fn pass_gate(
+    pub(super) async fn pass_gate(
         &self,
-        usage: Option<seatwise_runtime::contract::types::Usage>,
+        usage: Option<Usage>,
+        was_paused: bool,
     ) -> Result<(), Halt> {
-        match self.source.gate(usage).await? {
+        match self.source.gate(usage, was_paused).await? {
             Gate::Go => Ok(()),
             Gate::Pause { used, limit } => Err(Halt::Pause(
                 Problem::new(
@@ -615,7 +445,10 @@ impl Drive {
     }
 
     /// One call, repeated while it may pass. Answers how often it had to be repeated.
-    async fn tried<T, F>(&self, call: impl Fn() -> F) -> Result<(T, i64), (Halt, Option<Trouble>)>
+    pub(super) async fn tried<T, F>(
+        &self,
+        call: impl Fn() -> F,
+    ) -> Result<(T, i64), (Halt, Option<Trouble>)>
     where
         F: Future<Output = Result<T, Trouble>>,
     {
@@ -705,7 +538,7 @@ impl Drive {
         )
     }
 
-    fn seal(&self, process: &str, chain: i64, cursor: &[u8]) -> Result<Vec<u8>, Halt> {
+    pub(super) fn seal(&self, process: &str, chain: i64, cursor: &[u8]) -> Result<Vec<u8>, Halt> {
         let row = format!("{}/{process}/{chain}", self.run);
         let place = Place {
             table: "run_chains",
@@ -718,7 +551,7 @@ impl Drive {
             .map_err(|error| Halt::Fail(sealed_wrong(&error.to_string())))
     }
 
-    fn open(&self, process: &str, chain: i64, sealed: &[u8]) -> Result<Vec<u8>, Halt> {
+    pub(super) fn open(&self, process: &str, chain: i64, sealed: &[u8]) -> Result<Vec<u8>, Halt> {
         let row = format!("{}/{process}/{chain}", self.run);
         let place = Place {
             table: "run_chains",
@@ -733,7 +566,7 @@ impl Drive {
     }
 }
 
-fn len(n: usize) -> i64 {
+pub(super) fn len(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
@@ -745,7 +578,7 @@ fn told(problem: &Problem) -> RunProblem {
     }
 }
 
-fn endless(why: &str) -> Halt {
+pub(super) fn endless(why: &str) -> Halt {
     Halt::Fail(Problem::new(
         "sync.endless_chain",
         502,
@@ -761,26 +594,4 @@ fn sealed_wrong(why: &str) -> Problem {
         why,
         "Start a new run; the key of this installation may have been replaced",
     )
-}
-
-impl From<Problem> for Trouble {
-    fn from(problem: Problem) -> Self {
-        Self {
-            class: Class::Final,
-            is_too_fast: false,
-            problem,
-        }
-    }
-}
-
-impl Trouble {
-    /// Our own database failed inside a source.
-    #[must_use]
-    pub fn of_store(error: &StoreError) -> Self {
-        Self {
-            class: Class::Passing(None),
-            is_too_fast: false,
-            problem: error.problem(),
-        }
-    }
 }

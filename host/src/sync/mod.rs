@@ -5,8 +5,10 @@
 //! transaction, as intervals, and only where something changed. Knows nothing of reclamation: what follows a complete run
 //! is a job of its own.
 
+mod conclude;
 pub mod download;
 pub mod guard;
+pub mod link;
 pub mod model;
 pub mod plan;
 pub mod service;

@@ -262,7 +262,7 @@ async fn put_back(
         .await?
         .is_some()
         || (run.stage != Stage::Queued
-            && store::is_process_absent(&mut tx, &run.id, "subscriptions").await?);
+            && store::chains::is_process_absent(&mut tx, &run.id, "subscriptions").await?);
     if in_the_way || !store::reopen(&mut tx, &run.id, from, accepted).await? {
         return Err(SyncError::WrongState(run.state));
     }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use seatwise_runtime::contract::types::{FailureKind, Usage};
 use seatwise_runtime::contract::{connection, consumption, subscriptions};
 
-use crate::kernel::Problem;
+use crate::kernel::{IntoProblem as _, Problem};
+use crate::store::StoreError;
 
 /// What a failed call means for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub enum Gate {
 #[async_trait]
 pub trait Source: Send + Sync {
     /// Digest of the component that reads, kept with the run.
-    fn digest(&self) -> String;
+    async fn digest(&self) -> String;
     /// Which org this is; also renews what the connector remembers of it.
     async fn identify(&self) -> Result<connection::Organization, Trouble>;
     /// The chains of a download.
@@ -77,6 +78,28 @@ pub trait Source: Send + Sync {
     async fn page(&self, cursor: &[u8]) -> Result<subscriptions::Page, Trouble>;
     /// One page of what the vendor counts; `None` for the first.
     async fn pools(&self, resume: Option<&[u8]>) -> Result<consumption::Page, Trouble>;
-    /// Stores the budget that a page named, and decides whether to go on.
-    async fn gate(&self, usage: Option<Usage>) -> Result<Gate, Trouble>;
+    /// Stores the budget that a page named, and decides whether to go on. After a pause the way back starts lower.
+    async fn gate(&self, usage: Option<Usage>, was_paused: bool) -> Result<Gate, Trouble>;
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        Self {
+            class: Class::Final,
+            is_too_fast: false,
+            problem,
+        }
+    }
+}
+
+impl Trouble {
+    /// Our own database failed inside a source.
+    #[must_use]
+    pub fn of_store(error: &StoreError) -> Self {
+        Self {
+            class: Class::Passing(None),
+            is_too_fast: false,
+            problem: error.problem(),
+        }
+    }
 }

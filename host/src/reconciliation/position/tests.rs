@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::entitlements::terms::Period;
 
 const DOLLAR: i64 = 1_000_000;
 

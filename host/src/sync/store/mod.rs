@@ -1,5 +1,6 @@
 //! SQL of runs: the row, its chains, what it is compared with.
 
+pub(super) mod chains;
 pub(super) mod merge;
 pub(super) mod staging;
 
@@ -18,13 +19,6 @@ pub(super) struct Owner {
     pub state: String,
     /// Digest of settings and scope: a run after an edit has nothing to compare with.
     pub settings_digest: String,
-}
-
-/// A chain as it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Chain {
-    pub number: i64,
-    pub cursor_sealed: Option<Vec<u8>>,
 }
 
 const VIEW: &str = "select r.*, p.name as profile_name, p.number as profile_number \
@@ -265,92 +259,6 @@ pub(super) async fn put_organization(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-pub(super) async fn insert_chain(
-    tx: &mut Tx,
-    run: &RunId,
-    process: &str,
-    number: i64,
-    cursor: Option<Vec<u8>>,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into run_chains (run_id, process, chain_no, cursor_sealed) values ($1, $2, $3, $4) \
-         on conflict (run_id, process, chain_no) do nothing",
-    )
-    .bind(run.as_str())
-    .bind(process)
-    .bind(number)
-    .bind(cursor)
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// Chains that have not ended.
-pub(super) async fn open_chains(
-    tx: &mut Tx,
-    run: &RunId,
-    process: &str,
-) -> Result<Vec<Chain>, StoreError> {
-    let rows = sqlx::query(
-        "select chain_no, cursor_sealed from run_chains where run_id = $1 and process = $2 and is_ended = 0 order by chain_no",
-    )
-    .bind(run.as_str())
-    .bind(process)
-    .fetch_all(tx.conn())
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Chain {
-                number: row.try_get("chain_no")?,
-                cursor_sealed: row.try_get("cursor_sealed")?,
-            })
-        })
-        .collect()
-}
-
-/// Whether a process of the run read to its end (no chain is left open, and it had one).
-pub(super) async fn is_process_whole(
-    tx: &mut Tx,
-    run: &RunId,
-    process: &str,
-) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "select count(*) as chains, cast(coalesce(sum(is_ended), 0) as bigint) as ended \
-         from run_chains where run_id = $1 and process = $2",
-    )
-    .bind(run.as_str())
-    .bind(process)
-    .fetch_one(tx.conn())
-    .await?;
-    let (chains, ended): (i64, i64) = (row.try_get("chains")?, row.try_get("ended")?);
-    Ok(chains > 0 && chains == ended)
-}
-
-/// Where a chain goes on; `None`: it has ended. Returns its pages so far.
-pub(super) async fn move_chain(
-    tx: &mut Tx,
-    run: &RunId,
-    process: &str,
-    number: i64,
-    next: Option<Vec<u8>>,
-    digest: Option<&str>,
-) -> Result<i64, StoreError> {
-    let row = sqlx::query(
-        "update run_chains set cursor_sealed = $4, is_ended = $5, last_cursor_digest = $6, pages = pages + 1 \
-         where run_id = $1 and process = $2 and chain_no = $3 and is_ended = 0 returning pages",
-    )
-    .bind(run.as_str())
-    .bind(process)
-    .bind(number)
-    .bind(next.clone())
-    .bind(i64::from(next.is_none()))
-    .bind(digest)
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(StoreError::Conflict)?;
-    Ok(row.try_get("pages")?)
 }
 
 /// What a page added.
@@ -597,21 +505,6 @@ pub(super) async fn add_retries(tx: &mut Tx, run: &RunId, retries: i64) -> Resul
     Ok(())
 }
 
-/// True when the run has no chain of the process, because its staging was dropped.
-pub(super) async fn is_process_absent(
-    tx: &mut Tx,
-    run: &RunId,
-    process: &str,
-) -> Result<bool, StoreError> {
-    let row =
-        sqlx::query("select count(*) as n from run_chains where run_id = $1 and process = $2")
-            .bind(run.as_str())
-            .bind(process)
-            .fetch_one(tx.conn())
-            .await?;
-    Ok(row.try_get::<i64, _>("n")? == 0)
-}
-
 /// From when an incremental run reads.
 pub(super) async fn get_since(tx: &mut Tx, run: &RunId) -> Result<Option<i64>, StoreError> {
     let row = sqlx::query("select since from runs where id = $1")
@@ -619,4 +512,22 @@ pub(super) async fn get_since(tx: &mut Tx, run: &RunId) -> Result<Option<i64>, S
         .fetch_one(tx.conn())
         .await?;
     Ok(row.try_get("since")?)
+}
+
+/// The vendor's budget as it was last told.
+pub(super) async fn put_usage(
+    tx: &mut Tx,
+    organization: &OrgId,
+    usage: seatwise_runtime::contract::types::Usage,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    sqlx::query("update organizations set quota_used = $2, quota_limit = $3, quota_read_at = $4 where id = $1")
+        .bind(organization.as_str())
+        .bind(number(usage.used))
+        .bind(number(usage.limit))
+        .bind(now_ms)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
