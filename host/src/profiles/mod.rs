@@ -5,3 +5,10 @@
 
 pub mod model;
 pub mod schedule;
+pub mod service;
+mod source;
+mod store;
+
+pub use service::{NewProfile, ProfileError, ProfileView};
+pub use source::ProfileSource;
+pub use store::CheckView;

@@ -1,0 +1,134 @@
+//! A profile's org as the source of a run.
+
+use async_trait::async_trait;
+use seatwise_runtime::CallError;
+use seatwise_runtime::contract::types::{FailureKind, Usage};
+use seatwise_runtime::contract::{connection, consumption, subscriptions};
+use tokio::sync::RwLock;
+
+use super::service;
+use crate::app::host::Host;
+use crate::connectors::link::OrgLink;
+use crate::connectors::quota::{self, Decision, Purpose};
+use crate::kernel::{IntoProblem, OrgId, ProfileId};
+use crate::sync::source::{Class, Gate, Source, Trouble};
+
+/// Reads one profile's org through its connector.
+pub struct ProfileSource {
+    host: Host,
+    link: RwLock<OrgLink>,
+    digest: String,
+    organization: Option<OrgId>,
+    percent: i64,
+    was_paused: bool,
+}
+
+impl ProfileSource {
+    /// Opens the profile's link. Nothing is sent yet. `was_paused`: this run stopped at the budget before and goes on only lower.
+    ///
+    /// # Errors
+    /// A [`Trouble`] for the run when the profile or its connector cannot be used.
+    pub async fn open(host: &Host, profile: &ProfileId, was_paused: bool) -> Result<Self, Trouble> {
+        let opened = service::link(host, profile).await;
+        let (link, organization, percent) = opened.map_err(|error| Trouble {
+            class: Class::Final,
+            is_too_fast: false,
+            problem: error.problem(),
+        })?;
+        let digest = link.digest().to_owned();
+        Ok(Self {
+            host: host.clone(),
+            link: RwLock::new(link),
+            digest,
+            organization,
+            percent,
+            was_paused,
+        })
+    }
+
+    async fn trouble(&self, error: CallError) -> Trouble {
+        let problem = self.link.read().await.explain(&error);
+        let (class, is_too_fast) = match &error {
+            CallError::Failed(failure) => (
+                Class::of(failure.kind, failure.retry_after_ms),
+                failure.kind == FailureKind::RateLimited,
+            ),
+            CallError::Timeout { .. } => (Class::Passing(None), false),
+            CallError::Limit { .. } | CallError::Trap { .. } | CallError::Host { .. } => {
+                (Class::Final, false)
+            }
+        };
+        Trouble {
+            class,
+            is_too_fast,
+            problem,
+        }
+    }
+}
+
+#[async_trait]
+impl Source for ProfileSource {
+    fn digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    async fn identify(&self) -> Result<connection::Organization, Trouble> {
+        let link = self.link.read().await.clone();
+        match link.identify().await {
+            Ok(told) => {
+                *self.link.write().await = link.remembering(told.memo.clone());
+                Ok(told)
+            }
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    async fn begin(&self, since: Option<i64>) -> Result<subscriptions::Outline, Trouble> {
+        let link = self.link.read().await.clone();
+        match link.begin_subscriptions(since).await {
+            Ok(outline) => Ok(outline),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    async fn page(&self, cursor: &[u8]) -> Result<subscriptions::Page, Trouble> {
+        let link = self.link.read().await.clone();
+        match link.download_subscriptions(cursor).await {
+            Ok(page) => Ok(page),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    async fn pools(&self, resume: Option<&[u8]>) -> Result<consumption::Page, Trouble> {
+        let link = self.link.read().await.clone();
+        match link.download_consumption(resume).await {
+            Ok(page) => Ok(page),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    async fn gate(&self, usage: Option<Usage>) -> Result<Gate, Trouble> {
+        let (Some(usage), Some(organization)) = (usage, &self.organization) else {
+            return Ok(Gate::Go);
+        };
+        let (used, limit) = (
+            i64::try_from(usage.used).unwrap_or(i64::MAX),
+            i64::try_from(usage.limit).unwrap_or(i64::MAX),
+        );
+        let stored = service::note_usage(&self.host, organization, used, limit).await;
+        stored.map_err(|error| Trouble {
+            class: Class::Passing(None),
+            is_too_fast: false,
+            problem: error.problem(),
+        })?;
+        Ok(
+            match quota::decide(used, limit, self.percent, Purpose::Sync, self.was_paused) {
+                Decision::Go => Gate::Go,
+                Decision::Pause => Gate::Pause {
+                    used: usage.used,
+                    limit: usage.limit,
+                },
+            },
+        )
+    }
+}
