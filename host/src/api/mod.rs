@@ -5,6 +5,7 @@ mod account;
 pub mod body;
 mod catalog;
 mod connectors;
+mod entitlements;
 pub mod error;
 pub mod openapi;
 mod people;
@@ -21,6 +22,7 @@ pub fn routes() -> Vec<Route> {
     all.extend(connectors::routes());
     all.extend(runs::routes());
     all.extend(catalog::routes());
+    all.extend(entitlements::routes());
     all.extend(people::routes());
     all.extend(account::routes());
     all

@@ -361,12 +361,15 @@ pub enum SubscriptionVerb {
 /// `subscription list`.
 #[derive(Debug, Args)]
 pub struct SubscriptionList {
-    /// Part of a name, address or identifier
+    /// Part of a name or address
     #[arg(long)]
     pub search: Option<String>,
-    /// One of the filters the page Subscriptions names
+    /// active, inactive, unresolved, unrecognised, unknown or frozen
     #[arg(long)]
-    pub filter: Option<String>,
+    pub standing: Option<String>,
+    /// Unused for at least so many whole days
+    #[arg(long, value_name = "DAYS")]
+    pub inactive_days: Option<i64>,
     /// Continue after this key, as a list's end names it
     #[arg(long, value_name = "KEY")]
     pub after: Option<String>,
@@ -442,11 +445,11 @@ pub struct EntitlementAdd {
     #[arg(long, value_name = "DAY")]
     pub to: String,
     /// The contract shares these rights across all orgs
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(long, conflicts_with = "organization")]
     pub shared: bool,
-    /// Only for the org of this profile
-    #[arg(long, value_name = "NUMBER")]
-    pub profile: Option<String>,
+    /// Only for this organization
+    #[arg(long, value_name = "ID")]
+    pub organization: Option<String>,
     /// Anything to remember
     #[arg(long)]
     pub note: Option<String>,

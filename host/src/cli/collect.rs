@@ -213,13 +213,15 @@ pub async fn subscription(
 ) -> Result<(), CliError> {
     let SubscriptionList {
         search,
-        filter,
+        standing,
+        inactive_days,
         after,
         limit,
     } = args;
     let mut query = vec![("limit", limit.to_string())];
     query.extend(search.map(|text| ("search", text)));
-    query.extend(filter.map(|word| ("filter", word)));
+    query.extend(standing.map(|word| ("standing", word)));
+    query.extend(inactive_days.map(|days| ("inactive_days", days.to_string())));
     query.extend(after.map(|key| ("after", key)));
     let answer = client.get("/subscriptions", &query).await?;
     output::list(
@@ -229,11 +231,12 @@ pub async fn subscription(
             ("Org", "/organization", As::Text),
             ("Principal", "/principal", As::Text),
             ("Identifier", "/identifier", As::Text),
-            ("Product", "/product", As::Text),
+            ("Product", "/product_name", As::Text),
             ("Person", "/person", As::Text),
             ("Last activity", "/activity_at", As::Time),
             ("Inactive days", "/inactive_days", As::Count),
-            ("Why", "/why", As::Text),
+            ("Active", "/is_active", As::YesNo),
+            ("Frozen", "/frozen", As::Text),
         ],
     );
     Ok(())
@@ -290,13 +293,15 @@ pub async fn identifier(client: &Client, verb: IdentifierVerb) -> Result<(), Cli
 
 const ENTITLEMENTS: &[Column] = &[
     ("Number", "/number", As::Text),
-    ("Product", "/product", As::Text),
+    ("Product", "/product_name", As::Text),
+    ("Org", "/organization_name", As::Text),
     ("Rights", "/rights", As::Count),
-    ("Price", "/price", As::Price),
+    ("Price", "/unit_price", As::Price),
     ("Per", "/period", As::Words),
     ("From", "/starts_on", As::Text),
     ("To", "/ends_on", As::Text),
-    ("State", "/state", As::Words),
+    ("Counts", "/is_active", As::YesNo),
+    ("Why not", "/why_not", As::Words),
     ("Shared", "/is_shared", As::YesNo),
 ];
 
@@ -306,13 +311,13 @@ pub async fn entitlement(client: &Client, verb: EntitlementVerb) -> Result<(), C
             let body = json!({
                 "product": args.product,
                 "rights": args.rights,
-                "price": args.price,
+                "unit_price": args.price,
                 "currency": args.currency,
                 "period": args.period,
                 "starts_on": args.from,
                 "ends_on": args.to,
                 "is_shared": args.shared,
-                "profile": args.profile,
+                "organization": args.organization,
                 "note": args.note,
             });
             output::one(

@@ -92,8 +92,10 @@ pub(super) const MENU: &[(&str, &[(&str, &str)])] = &[
         "Collect",
         &[
             ("Runs", "/runs"),
+            ("Subscriptions", "/subscriptions"),
             ("Software models", "/models"),
             ("People", "/people"),
+            ("Entitlements", "/entitlements"),
         ],
     ),
     ("Account", &[("Tokens", "/tokens"), ("Audit", "/audit")]),
@@ -170,6 +172,10 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("entitlement", "The entitlement is added."),
     ("retired", "The entitlement is retired."),
+    (
+        "reinstated",
+        "The entitlement counts again, within its dates.",
+    ),
     ("exempted", "The exemption is in force."),
     ("revoked", "The token is revoked."),
     (

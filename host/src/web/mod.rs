@@ -8,10 +8,12 @@ pub mod error;
 pub mod gate;
 pub mod routes;
 pub mod session;
+pub mod subscriptions;
 pub mod templates;
 pub mod words;
 
 mod audit;
+mod entitlements;
 mod health;
 mod models;
 mod overview;

@@ -156,7 +156,9 @@ pub fn table() -> Vec<Route> {
     all.extend(super::signin::routes());
     all.extend(super::overview::routes());
     all.extend(super::runs::routes());
+    all.extend(super::subscriptions::routes());
     all.extend(super::models::routes());
+    all.extend(super::entitlements::routes());
     all.extend(super::people::routes());
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());
