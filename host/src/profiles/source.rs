@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use seatwise_runtime::CallError;
 use seatwise_runtime::contract::types::{FailureKind, Usage};
 use seatwise_runtime::contract::{connection, consumption, subscriptions};
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
 use super::service;
 use crate::app::host::Host;
@@ -20,15 +20,18 @@ pub struct ProfileSource {
     digest: String,
     organization: Option<OrgId>,
     percent: i64,
-    was_paused: bool,
+    written: Mutex<Option<i64>>,
 }
 
+/// The budget is written down when it moved by this share of the limit, not with every page.
+const WORTH_WRITING: i64 = 1_000;
+
 impl ProfileSource {
-    /// Opens the profile's link. Nothing is sent yet. `was_paused`: this run stopped at the budget before and goes on only lower.
+    /// Opens the profile's link. Nothing is sent yet.
     ///
     /// # Errors
     /// A [`Trouble`] for the run when the profile or its connector cannot be used.
-    pub async fn open(host: &Host, profile: &ProfileId, was_paused: bool) -> Result<Self, Trouble> {
+    pub async fn open(host: &Host, profile: &ProfileId) -> Result<Self, Trouble> {
         let opened = service::link(host, profile).await;
         let (link, organization, percent) = opened.map_err(|error| Trouble {
             class: Class::Final,
@@ -42,7 +45,7 @@ impl ProfileSource {
             digest,
             organization,
             percent,
-            was_paused,
+            written: Mutex::new(None),
         })
     }
 
@@ -53,10 +56,8 @@ impl ProfileSource {
                 Class::of(failure.kind, failure.retry_after_ms),
                 failure.kind == FailureKind::RateLimited,
             ),
-            CallError::Timeout { .. } => (Class::Passing(None), false),
-            CallError::Limit { .. } | CallError::Trap { .. } | CallError::Host { .. } => {
-                (Class::Final, false)
-            }
+            CallError::Timeout { .. } | CallError::Host { .. } => (Class::Passing(None), false),
+            CallError::Limit { .. } | CallError::Trap { .. } => (Class::Final, false),
         };
         Trouble {
             class,
@@ -68,7 +69,7 @@ impl ProfileSource {
 
 #[async_trait]
 impl Source for ProfileSource {
-    fn digest(&self) -> String {
+    async fn digest(&self) -> String {
         self.digest.clone()
     }
 
@@ -107,7 +108,7 @@ impl Source for ProfileSource {
         }
     }
 
-    async fn gate(&self, usage: Option<Usage>) -> Result<Gate, Trouble> {
+    async fn gate(&self, usage: Option<Usage>, was_paused: bool) -> Result<Gate, Trouble> {
         let (Some(usage), Some(organization)) = (usage, &self.organization) else {
             return Ok(Gate::Go);
         };
@@ -115,20 +116,24 @@ impl Source for ProfileSource {
             i64::try_from(usage.used).unwrap_or(i64::MAX),
             i64::try_from(usage.limit).unwrap_or(i64::MAX),
         );
-        let stored = service::note_usage(&self.host, organization, used, limit).await;
-        stored.map_err(|error| Trouble {
-            class: Class::Passing(None),
-            is_too_fast: false,
-            problem: error.problem(),
-        })?;
-        Ok(
-            match quota::decide(used, limit, self.percent, Purpose::Sync, self.was_paused) {
-                Decision::Go => Gate::Go,
-                Decision::Pause => Gate::Pause {
-                    used: usage.used,
-                    limit: usage.limit,
-                },
+        let decision = quota::decide(used, limit, self.percent, Purpose::Sync, was_paused);
+        let mut written = self.written.lock().await;
+        let is_worth = written.is_none_or(|had| (used - had).abs() >= limit / WORTH_WRITING);
+        if is_worth || decision == Decision::Pause {
+            let stored = service::note_usage(&self.host, organization, used, limit).await;
+            stored.map_err(|error| Trouble {
+                class: Class::Passing(None),
+                is_too_fast: false,
+                problem: error.problem(),
+            })?;
+            *written = Some(used);
+        }
+        Ok(match decision {
+            Decision::Go => Gate::Go,
+            Decision::Pause => Gate::Pause {
+                used: usage.used,
+                limit: usage.limit,
             },
-        )
+        })
     }
 }

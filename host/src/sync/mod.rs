@@ -8,7 +8,6 @@
 mod conclude;
 pub mod download;
 pub mod guard;
-pub mod link;
 pub mod model;
 pub mod plan;
 pub mod service;

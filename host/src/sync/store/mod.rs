@@ -513,21 +513,3 @@ pub(super) async fn get_since(tx: &mut Tx, run: &RunId) -> Result<Option<i64>, S
         .await?;
     Ok(row.try_get("since")?)
 }
-
-/// The vendor's budget as it was last told.
-pub(super) async fn put_usage(
-    tx: &mut Tx,
-    organization: &OrgId,
-    usage: seatwise_runtime::contract::types::Usage,
-    now_ms: i64,
-) -> Result<(), StoreError> {
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    sqlx::query("update organizations set quota_used = $2, quota_limit = $3, quota_read_at = $4 where id = $1")
-        .bind(organization.as_str())
-        .bind(number(usage.used))
-        .bind(number(usage.limit))
-        .bind(now_ms)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}
