@@ -1,3 +1,4 @@
 //! Wiring: knows all, decides nothing.
 
 pub mod host;
+pub mod runs;

@@ -9,7 +9,7 @@ use crate::audit::Entry;
 use crate::identity::roles::{Actor, Denied, Permission};
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::clock::MINUTE_MS;
-use crate::kernel::{IntoProblem, Problem, ProfileId, RunId};
+use crate::kernel::{IntoProblem, OrgId, Problem, ProfileId, RunId};
 use crate::store::numbers::{self, Series};
 use crate::store::{StoreError, Tx};
 
@@ -314,4 +314,55 @@ pub async fn cancel_run(host: &Host, actor: &Actor, key: &str) -> Result<RunView
     host.audit(&mut tx, actor, entry).await?;
     tx.commit().await?;
     get_run(host, actor, run.id.as_str()).await
+}
+
+/// Whose run it is, for the job that drives it.
+///
+/// # Errors
+/// [`SyncError::NoRun`].
+pub async fn profile_of(host: &Host, run: &RunId) -> Result<ProfileId, SyncError> {
+    let mut tx = host.store.read().await?;
+    store::find_run(&mut tx, run.as_str())
+        .await?
+        .map(|view| view.profile_id)
+        .ok_or_else(|| SyncError::NoRun(run.to_string()))
+}
+
+/// A complete run, for what follows it.
+#[derive(Clone, Debug)]
+pub struct EndedRun {
+    /// Whose.
+    pub profile: ProfileId,
+    /// The org it told about.
+    pub organization: OrgId,
+    /// The connector that read it.
+    pub connector_id: String,
+    /// When it was merged.
+    pub ended_at: i64,
+    /// A full run also told what ended; only then may anybody be named by absence.
+    pub is_full: bool,
+}
+
+/// A complete run, for what follows it.
+///
+/// # Errors
+/// [`SyncError::NoRun`]; [`SyncError::WrongState`] for one that is not complete.
+pub async fn ended_run(host: &Host, run: &RunId) -> Result<EndedRun, SyncError> {
+    let mut tx = host.store.read().await?;
+    let view = store::find_run(&mut tx, run.as_str())
+        .await?
+        .ok_or_else(|| SyncError::NoRun(run.to_string()))?;
+    let (Some(organization), Some(ended_at), RunState::Complete) =
+        (view.organization_id, view.ended_at, view.state)
+    else {
+        return Err(SyncError::WrongState(view.state));
+    };
+    let connector_id = store::get_connector(&mut tx, &organization).await?;
+    Ok(EndedRun {
+        profile: view.profile_id,
+        organization,
+        connector_id,
+        ended_at,
+        is_full: view.kind == RunKind::Full,
+    })
 }

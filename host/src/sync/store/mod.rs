@@ -513,3 +513,12 @@ pub(super) async fn get_since(tx: &mut Tx, run: &RunId) -> Result<Option<i64>, S
         .await?;
     Ok(row.try_get("since")?)
 }
+
+/// The connector of an organization.
+pub(super) async fn get_connector(tx: &mut Tx, organization: &OrgId) -> Result<String, StoreError> {
+    let row = sqlx::query("select connector_id from organizations where id = $1")
+        .bind(organization.as_str())
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(row.try_get("connector_id")?)
+}
