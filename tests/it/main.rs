@@ -1,5 +1,7 @@
 //! Integration tests: the host's services, the real component and practice orgs in this process, on both databases, each test on a
 //! database and a day of its own.
 
+mod crash;
 mod salesforce_manifest;
 mod store;
+mod sync;

@@ -5,3 +5,4 @@
 pub mod database;
 pub mod faults;
 pub mod postgres;
+pub mod world;

@@ -1,0 +1,93 @@
+//! The fail-at-step-n loop over a download: a fault at every effect point, a restart, and the end state of an undisturbed run.
+
+use std::sync::Arc;
+
+use seatwise::kernel::faults::NoFaults;
+use seatwise::sync::{RunState, service};
+use seatwise_practice_org_salesforce::worked_example;
+use seatwise_tests::database::{Database, on_both};
+use seatwise_tests::faults::{FaultAt, Mode};
+use seatwise_tests::world::{T0_MS, World, ana};
+
+async fn world(database: &Database, faults: Arc<FaultAt>) -> World {
+    World::new(database, worked_example::org1(T0_MS), faults).await
+}
+
+/// Ends whatever became of the run, as a person would: a failed one is continued at its page.
+async fn finish(world: &World) {
+    world.run_due_jobs().await;
+    let runs = service::list_runs(&world.host, &ana(), None, None, 10)
+        .await
+        .unwrap();
+    match runs.first() {
+        None => {
+            world.start_run().await;
+        }
+        Some(run) if run.state == RunState::Failed => {
+            service::resume_run(&world.host, &ana(), run.id.as_str())
+                .await
+                .unwrap();
+        }
+        Some(_) => {}
+    }
+    // What waits for a moment to pass gets its moment.
+    for _ in 0..10 {
+        world.run_due_jobs().await;
+        world.advance(60_000);
+    }
+    let runs = service::list_runs(&world.host, &ana(), None, None, 10)
+        .await
+        .unwrap();
+    assert_eq!(runs.len(), 1, "one run was asked for");
+    assert_eq!(runs[0].state, RunState::Complete, "{:?}", runs[0].problem);
+}
+
+async fn loop_over_every_step(mode: Mode) {
+    on_both(|database| async move {
+        let counted = Arc::new(FaultAt::new(0, mode));
+        let undisturbed = world(&Database::new(database.engine), counted.clone()).await;
+        counted.arm();
+        undisturbed.start_run().await;
+        undisturbed.run_due_jobs().await;
+        counted.disarm();
+        let expected = undisturbed.facts().await;
+        assert!(expected.len() > 20);
+        let steps = counted.count();
+        assert!(steps > 20, "{steps} effect points");
+
+        for n in 1..=steps {
+            let faults = Arc::new(FaultAt::new(n, mode));
+            let world = world(&Database::new(database.engine), faults.clone()).await;
+            faults.arm();
+            // The fault may hit the request itself; then nothing was asked for yet.
+            let asked = world.try_start_run().await;
+            world.run_due_jobs().await;
+            faults.disarm();
+            let point = faults.struck_at();
+            let world = world.restarted(Arc::new(NoFaults)).await;
+            finish(&world).await;
+            assert_eq!(
+                world.facts().await,
+                expected,
+                "step {n} of {steps} ({point:?}), asked: {}",
+                asked.is_ok()
+            );
+            assert_eq!(
+                world.count("select count(*) from staged_accounts").await,
+                0,
+                "step {n} leaves nothing staged"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c1_a_host_that_dies_at_any_step_of_a_sync_ends_like_an_undisturbed_one() {
+    loop_over_every_step(Mode::Dies).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_at_any_step_of_a_sync_is_survived() {
+    loop_over_every_step(Mode::Fails).await;
+}

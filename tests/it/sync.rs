@@ -1,0 +1,334 @@
+//! Downloads through the real component and the egress guard, against a practice org that misbehaves.
+
+use std::sync::Arc;
+
+use seatwise::kernel::clock::{DAY_MS, HOUR_MS};
+use seatwise::kernel::faults::NoFaults;
+use seatwise::sync::{RunState, RunView, service};
+use seatwise_practice_org_salesforce::{Crowd, Faults, OrgSpec};
+use seatwise_tests::database::{Database, on_both};
+use seatwise_tests::world::{World, ana};
+
+/// Nine thousand people and the integration user: five pages.
+const CROWD: u64 = 9_000;
+
+fn crowded(users: u64) -> OrgSpec {
+    let mut spec = OrgSpec::new("00D5g0000000001EAA", "Org", "org.my.salesforce.com");
+    spec.crowd = Some(Crowd {
+        as_of_ms: Some(seatwise_tests::world::T0_MS),
+        ..Crowd::new(users, 7)
+    });
+    spec
+}
+
+async fn world(database: &Database) -> World {
+    World::new(database, crowded(CROWD), Arc::new(NoFaults)).await
+}
+
+fn faults(spec: &str) -> Faults {
+    Faults::parse(spec).expect("the fault is known")
+}
+
+#[track_caller]
+fn assert_whole(run: &RunView) {
+    assert_eq!(run.state, RunState::Complete, "{:?}", run.problem);
+    assert_eq!(run.accounts, i64::try_from(CROWD).unwrap() + 1);
+}
+
+#[track_caller]
+fn code(run: &RunView) -> &str {
+    &run.problem.as_ref().expect("the run says why").code
+}
+
+async fn accounts(world: &World) -> i64 {
+    world
+        .count("select count(*) from accounts where valid_to is null and is_gone = 0")
+        .await
+}
+
+/// What an undisturbed run leaves.
+async fn undisturbed(database: &Database) -> Vec<String> {
+    let world = world(&Database::new(database.engine)).await;
+    assert_whole(&world.collect().await);
+    world.facts().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a1_503_is_retried_until_the_run_is_complete() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world
+            .org
+            .control()
+            .set_faults(faults("rate_503=300,seed=3"));
+        let run = world.collect().await;
+        assert_whole(&run);
+        assert!(run.retries > 0, "the run notes its retries");
+        assert_eq!(world.facts().await, undisturbed(&database).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a3_a_lasting_500_ends_the_run_after_five_tries_and_the_old_snapshot_stays() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        assert_whole(&world.collect().await);
+        let before = world.facts().await;
+
+        world.org.control().set_faults(faults("rate_500=1000"));
+        let calls = world.org.control().requests("GET query");
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Failed);
+        assert!(run.problem.is_some());
+        assert!(
+            world.org.control().requests("GET query") - calls <= 5,
+            "at most five tries"
+        );
+        assert_eq!(world.facts().await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a4_a_dropped_connection_is_tried_again() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world.org.control().set_faults(faults("drop_every=4"));
+        let run = world.collect().await;
+        assert_whole(&run);
+        assert_eq!(world.facts().await, undisturbed(&database).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a5_a_cut_body_is_found_and_the_page_read_again_whole() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world.org.control().set_faults(faults("truncate_every=4"));
+        let run = world.collect().await;
+        assert_whole(&run);
+        assert_eq!(world.facts().await, undisturbed(&database).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a6_a_malformed_page_is_refused_and_a_lasting_one_ends_the_run() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world.org.control().set_faults(faults("malformed_every=4"));
+        assert_whole(&world.collect().await);
+        let before = world.facts().await;
+        assert_eq!(before, undisturbed(&database).await);
+
+        world.org.control().set_faults(faults("malformed_every=1"));
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Failed);
+        assert!(run.problem.is_some());
+        assert_eq!(world.facts().await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a7_a_maintenance_page_with_status_200_removes_nobody() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        assert_whole(&world.collect().await);
+        let before = world.facts().await;
+        world.org.control().set_faults(faults("html_every=1"));
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Failed);
+        assert_eq!(world.facts().await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a10_a_token_that_dies_in_mid_run_is_renewed_once_for_all() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world.org.control().set_faults(faults("expire_after=4"));
+        assert_whole(&world.collect().await);
+        let control = world.org.control();
+        let data = control.requests("GET query") + control.requests("GET describe");
+        assert!(
+            control.requests("POST token") <= data.div_ceil(3) + 2,
+            "one renewal for each dead token, not one for each call"
+        );
+        assert_eq!(world.facts().await, undisturbed(&database).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a16_a_spent_budget_pauses_the_run_which_goes_on_at_its_cursor() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world.org.control().set_faults(faults("limit_after=7"));
+        let run = world.start_run().await;
+        world.run_due_jobs().await;
+        let paused = world.run(&run).await;
+        assert_eq!(paused.state, RunState::PausedQuota, "{:?}", paused.problem);
+        assert_eq!(accounts(&world).await, 0, "nothing of it is seen");
+
+        // An hour later the window is still closed: one look, no storm.
+        let control = world.org.control();
+        let before = control.requests("GET query");
+        world.advance(HOUR_MS);
+        world.run_due_jobs().await;
+        assert_eq!(world.run(&run).await.state, RunState::PausedQuota);
+        assert!(control.requests("GET query") - before <= 2);
+
+        control.set_faults(Faults::default());
+        world.advance(HOUR_MS);
+        world.run_due_jobs().await;
+        assert_whole(&world.run(&run).await);
+        assert_eq!(world.facts().await, undisturbed(&database).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a18_an_expired_cursor_continues_by_key_without_doubles() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world
+            .org
+            .control()
+            .set_faults(faults("cursor_expire_after=2"));
+        let run = world.collect().await;
+        assert_whole(&run);
+        assert_eq!(world.facts().await, undisturbed(&database).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a19_a_page_that_points_to_itself_ends_the_run_within_bounds() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world.org.control().set_faults(faults("loop_next=1"));
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Failed);
+        assert!(run.problem.is_some());
+        assert!(run.pages <= 10, "{} pages", run.pages);
+        assert_eq!(accounts(&world).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a20_a_next_page_elsewhere_is_refused() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world
+            .org
+            .control()
+            .set_faults(faults("evil_next=http://169.254.169.254/latest/meta-data"));
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Failed);
+        assert!(run.problem.is_some());
+        assert_eq!(accounts(&world).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a21_fewer_rows_than_the_vendor_counts_hold_the_run() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world.org.control().set_faults(faults("lie_total=1"));
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Held);
+        assert_eq!(code(&run), "sync.accounts_missing");
+        assert_eq!(
+            accounts(&world).await,
+            0,
+            "a partial download shows nothing"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a23_a_fall_of_thirty_percent_waits_for_a_person() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        assert_whole(&world.collect().await);
+        let before = world.facts().await;
+
+        world.advance(DAY_MS);
+        world.org.control().set_faults(faults("hide_percent=30"));
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Held);
+        assert_eq!(code(&run), "sync.fewer_accounts");
+        assert_eq!(world.facts().await, before, "nothing is closed");
+
+        let key = run.number.as_str();
+        let refused = service::accept_run(&world.host, &ana(), key, "  ").await;
+        assert!(refused.is_err(), "accepting needs a reason");
+        service::accept_run(&world.host, &ana(), key, "a business unit was sold")
+            .await
+            .unwrap();
+        world.run_due_jobs().await;
+        assert_eq!(world.run(&run.id).await.state, RunState::Complete);
+        assert!(accounts(&world).await < 7_000);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_download_is_held_and_closes_nothing() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        assert_whole(&world.collect().await);
+        let before = world.facts().await;
+        let mut rights = seatwise_practice_org_salesforce::Rights::all();
+        rights.view_all_users = false;
+        world.org.control().set_rights(rights);
+        world.advance(DAY_MS);
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Held, "{:?}", run.problem);
+        assert_eq!(world.facts().await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_run_on_the_same_day_changes_nothing() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        assert_whole(&world.collect().await);
+        let before = world.facts().await;
+        let rows = world.count("select count(*) from accounts").await
+            + world.count("select count(*) from subscriptions").await
+            + world.count("select count(*) from pools").await;
+        world.advance(HOUR_MS);
+        assert_whole(&world.collect().await);
+        assert_eq!(world.facts().await, before);
+        let after = world.count("select count(*) from accounts").await
+            + world.count("select count(*) from subscriptions").await
+            + world.count("select count(*) from pools").await;
+        assert_eq!(after, rows, "no interval is opened or closed");
+        assert_eq!(
+            world.count("select count(*) from staged_accounts").await,
+            0,
+            "nothing stays staged"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_never_writes_to_the_vendor() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        assert_whole(&world.collect().await);
+        assert!(world.org.control().writes().is_empty());
+        assert_eq!(world.org.control().requests("PATCH record"), 0);
+    })
+    .await;
+}
