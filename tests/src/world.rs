@@ -1,32 +1,31 @@
 //! A host on a fixed day, with a practice org in this process behind the real component and the real egress guard.
 //!
-//! [`World`] covers downloads: the profile stands in the database as if it had been published, and [`Reader`] hands the run the
-//! component's answers, with the effect points of a call (`guest.call`, `http.send`, `http.answer`) around them.
+//! [`World`] covers downloads: the profile stands in the database as if it had been published, the credential is sealed in it, and
+//! [`Reader`] hands the run what the host's link to the org answers.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use seatwise::app::host::{Host, HostOptions, Parts};
 use seatwise::audit::signer::Signer;
+use seatwise::connectors::link::{self, OrgLink, Wanted};
+use seatwise::connectors::{ConnectorOptions, Connectors, quota};
+use seatwise::credentials;
+use seatwise::credentials::service::NewCredential;
 use seatwise::identity::roles::{Actor, Role, Via};
 use seatwise::jobs::{self, Claimed, JobKind, JobOutcome};
 use seatwise::kernel::chance::SeededChance;
 use seatwise::kernel::clock::SetClock;
 use seatwise::kernel::faults::Faults;
 use seatwise::kernel::seal::Sealer;
-use seatwise::kernel::{OrgId, Problem, ProfileId, RunId};
+use seatwise::kernel::{OrgId, ProfileId, RunId};
 use seatwise::store::Store;
 use seatwise::sync::source::{Class, Gate, Source, Trouble};
 use seatwise::sync::{RunKind, RunView, StartRun, download, service};
 use seatwise_practice_org_salesforce::{Listen, OrgSpec, PracticeOrg, Running};
-use seatwise_runtime::contract::types::{Context, Failure, FailureKind, Usage};
-use seatwise_runtime::contract::{connection, consumption, http, subscriptions};
-use seatwise_runtime::{
-    AllowTargets, Call, CallError, Component, Egress, EgressObserver, EgressOptions, Grant,
-    GrantPort, GuardedClient, HttpPort, Limits, LogLevel, LogSink, Manifest, Refusal, Runtime,
-    RuntimeOptions,
-};
+use seatwise_runtime::contract::types::{FailureKind, Usage};
+use seatwise_runtime::contract::{connection, consumption, subscriptions};
+use seatwise_runtime::{AllowTargets, CallError};
 use sqlx::Row as _;
 use tokio::sync::Mutex;
 
@@ -53,13 +52,23 @@ pub struct World {
 }
 
 impl World {
-    /// A host at [`T0_MS`] with a published profile for an org of this spec.
+    /// A host at [`T0_MS`] with a published profile for an org of this spec, connected with client credentials.
     pub async fn new(database: &Database, spec: OrgSpec, faults: Arc<dyn Faults>) -> Self {
+        Self::connected(database, spec, faults, "client-credentials").await
+    }
+
+    /// The same with a grant of choice: `client-credentials` or `refresh-token`.
+    ///
+    /// # Panics
+    /// When a part does not start.
+    pub async fn connected(
+        database: &Database,
+        spec: OrgSpec,
+        faults: Arc<dyn Faults>,
+        grant: &str,
+    ) -> Self {
         let org_id = spec.org_id.clone();
-        let client = (
-            spec.apps[0].client_id.clone(),
-            spec.apps[0].client_secret.clone(),
-        );
+        let app = spec.apps[0].clone();
         let org = PracticeOrg::start(spec, Listen::loopback())
             .await
             .expect("the practice org listens on loopback");
@@ -67,53 +76,107 @@ impl World {
         let clock = Arc::new(SetClock::at(T0_MS));
         let store = database.open_with(faults.clone()).await;
         publish(&store, &org_id).await;
-        let org = Arc::new(org);
-        Self::over(database, store, clock, org, client, faults)
+        let world = Self::over(database, store, clock, Arc::new(org), faults).await;
+        let refresh_token = (grant == "refresh-token").then(|| {
+            let (_, made) =
+                world
+                    .org
+                    .control()
+                    .call("POST", "tokens/refresh", &serde_json::Value::Null);
+            made["refresh_token"]
+                .as_str()
+                .expect("the org mints a refresh token")
+                .to_owned()
+                .into()
+        });
+        let credential = NewCredential {
+            grant_kind: grant.to_owned(),
+            client_id: app.client_id,
+            client_secret: app.client_secret.into(),
+            refresh_token,
+        };
+        world.store_credential(&credential).await;
+        world
+    }
+
+    /// Seals a credential for the profile's alias, as Ana.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn store_credential(&self, credential: &NewCredential) {
+        let manifest = self
+            .host
+            .connectors
+            .manifest("salesforce")
+            .expect("the connector is built in");
+        let mut tx = self.host.store.begin().await.expect("a transaction begins");
+        credentials::service::set(
+            &mut tx,
+            &self.host,
+            &ana(),
+            &manifest,
+            &ALIAS.into(),
+            credential,
+        )
+        .await
+        .expect("the credential is stored");
+        tx.commit().await.expect("the transaction commits");
     }
 
     /// What a restart of the host finds: the same database, clock and vendor, a new process.
+    ///
+    /// # Panics
+    /// When it does not start.
     pub async fn restarted(&self, faults: Arc<dyn Faults>) -> Self {
         self.host.store.close().await;
         let store = self.database.open_with(faults.clone()).await;
         crate::database::expire_leases(&store).await;
-        let client = self.source.token.client.clone();
         Self::over(
             &self.database,
             store,
             self.clock.clone(),
             self.org.clone(),
-            client,
             faults,
         )
+        .await
     }
 
-    fn over(
+    async fn over(
         database: &Database,
         store: Store,
         clock: Arc<SetClock>,
         org: Arc<Running>,
-        client: (String, String),
         faults: Arc<dyn Faults>,
     ) -> Self {
+        let mut allow = AllowTargets::none();
+        allow.insert("127.0.0.1", org.address().port());
+        let connectors = Connectors::new(ConnectorOptions {
+            cache_dir: Some(std::env::temp_dir().join("seatwise-tests-compiled")),
+            allow,
+            extra_roots: Vec::new(),
+        })
+        .expect("the sandbox starts");
         let host = Host::new(Parts {
             store,
             clock: clock.clone(),
             chance: Arc::new(SeededChance::new(42)),
-            faults: faults.clone(),
+            faults,
             signer: Signer::new([7; 32]),
             sealer: Sealer::new(&[9; 32].into()),
+            connectors,
             options: HostOptions {
                 data_dir: database.folder().to_owned(),
                 public_url: "http://127.0.0.1".to_owned(),
             },
         });
-        let source = Arc::new(Reader::new(&org, client, clock.clone(), faults));
+        let organization = ORGANIZATION.into();
+        let source = Arc::new(Reader::open(&host, org.base_url(), &organization).await);
         Self {
             host,
             clock,
             org,
             profile: PROFILE.into(),
-            organization: ORGANIZATION.into(),
+            organization,
             database: database.clone(),
             source,
         }
@@ -234,6 +297,7 @@ impl World {
 
 const PROFILE: &str = "prof_test";
 const ORGANIZATION: &str = "org_test";
+const ALIAS: &str = "alias_test";
 
 /// A person with the integrator's role, signed in.
 #[must_use]
@@ -294,284 +358,119 @@ async fn publish(store: &Store, org_id: &str) {
     tx.commit().await.expect("the transaction commits");
 }
 
-/// The component, compiled once for all tests of the process.
-fn component() -> &'static (Arc<Manifest>, Component) {
-    static COMPONENT: OnceLock<(Arc<Manifest>, Component)> = OnceLock::new();
-    COMPONENT.get_or_init(|| {
-        let builtin = seatwise_builtin_connectors::all()
-            .iter()
-            .find(|connector| connector.id == "salesforce")
-            .expect("the connector is built in");
-        let manifest = Arc::new(Manifest::parse(builtin.manifest).expect("the manifest parses"));
-        let runtime = Runtime::new(RuntimeOptions::default()).expect("the engine starts");
-        let component = runtime
-            .load(builtin.component, manifest.clone())
-            .expect("the component loads");
-        (manifest, component)
-    })
-}
-
-/// Reads an org through the component, as the host's link does.
+/// Reads an org over the host's own link, for the run's driver.
 pub struct Reader {
-    component: Component,
-    http: Arc<Port>,
-    clock: Arc<SetClock>,
-    token: Arc<Token>,
-    memo: Mutex<Vec<u8>>,
-    faults: Arc<dyn Faults>,
-    limits: Limits,
+    host: Host,
+    organization: OrgId,
+    link: Mutex<OrgLink>,
 }
 
 impl Reader {
-    fn new(
-        org: &Running,
-        client: (String, String),
-        clock: Arc<SetClock>,
-        faults: Arc<dyn Faults>,
-    ) -> Self {
-        let (manifest, component) = component();
-        let address = org.address();
-        let mut allow = AllowTargets::none();
-        allow.insert("127.0.0.1", address.port());
-        let token = Arc::new(Token {
-            login: org.base_url().to_owned(),
-            client,
-            guarded: GuardedClient::new(allow.clone(), &[]).expect("the client for tokens starts"),
-            grant: Mutex::new(None),
-        });
-        let egress = Egress::new(EgressOptions {
-            manifest: manifest.clone(),
-            grants: token.clone(),
-            observer: Arc::new(Deaf),
-            allow,
-            extra_roots: Vec::new(),
-        })
-        .expect("the egress guard starts");
+    async fn open(host: &Host, login: &str, organization: &OrgId) -> Self {
+        let manifest = host
+            .connectors
+            .manifest("salesforce")
+            .expect("the connector is built in");
+        let login = login.parse().expect("a base URL parses");
+        let wanted = Wanted {
+            connector: "salesforce".to_owned(),
+            settings: "{}".to_owned(),
+            granted_scopes: vec!["api".to_owned()],
+            memo: Vec::new(),
+            grants: credentials::service::grants(host, &ALIAS.into(), manifest, login),
+            label: "PRF0001001".to_owned(),
+        };
+        let link = link::open(host, wanted).await.expect("the link opens");
         Self {
-            component: component.clone(),
-            http: Arc::new(Port {
-                egress,
-                faults: faults.clone(),
-            }),
-            clock,
-            token,
-            memo: Mutex::new(Vec::new()),
-            faults,
-            limits: Limits::default(),
+            host: host.clone(),
+            organization: organization.clone(),
+            link: Mutex::new(link),
         }
     }
 
-    async fn context(&self) -> (Call, Context) {
-        use seatwise::kernel::Clock as _;
-        let now = self.clock.now_ms();
-        let call = Call {
-            http: self.http.clone(),
-            log: Arc::new(Deaf),
-            now_ms: now,
-            limits: self.limits.clone(),
-        };
-        let context = Context {
-            now,
-            settings: "{}".to_owned(),
-            granted_scopes: vec!["api".to_owned()],
-            memo: self.memo.lock().await.clone(),
-        };
-        (call, context)
-    }
-
-    fn enter(&self) -> Result<(), Trouble> {
-        self.faults.step("guest.call").map_err(|fault| Trouble {
-            class: Class::Final,
-            is_too_fast: false,
-            problem: Problem::new("test.fault", 500, fault.to_string(), "Start the host again"),
-        })
+    async fn link(&self) -> OrgLink {
+        self.link.lock().await.clone()
     }
 }
 
-fn trouble(error: &CallError) -> Trouble {
-    let (class, is_too_fast, message) = match error {
+fn trouble(link: &OrgLink, error: &CallError) -> Trouble {
+    let (class, is_too_fast) = match error {
         CallError::Failed(failure) => (
             Class::of(failure.kind, failure.retry_after_ms.map(u64::from)),
             failure.kind == FailureKind::RateLimited,
-            failure.message.clone(),
         ),
-        CallError::Timeout { .. } => (Class::Passing(None), false, error.to_string()),
-        _ => (Class::Final, false, error.to_string()),
+        CallError::Timeout { .. } => (Class::Passing(None), false),
+        _ => (Class::Final, false),
     };
     Trouble {
         class,
         is_too_fast,
-        problem: Problem::new(
-            error.code(),
-            502,
-            message,
-            "Look at the vendor's status and run again",
-        ),
+        problem: link.explain(error),
     }
 }
 
 #[async_trait]
 impl Source for Reader {
     fn digest(&self) -> String {
-        self.component.digest().to_owned()
+        self.host
+            .connectors
+            .digest("salesforce")
+            .expect("the connector is built in")
+            .to_owned()
     }
 
     async fn identify(&self) -> Result<connection::Organization, Trouble> {
-        self.enter()?;
-        let (call, context) = self.context().await;
-        let told = self
-            .component
-            .identify(&call, &context)
-            .await
-            .map_err(|error| trouble(&error))?;
-        self.memo.lock().await.clone_from(&told.memo);
+        let link = self.link().await;
+        let told = link.identify().await.map_err(|e| trouble(&link, &e))?;
+        *self.link.lock().await = link.remembering(told.memo.clone());
         Ok(told)
     }
 
     async fn begin(&self, since: Option<i64>) -> Result<subscriptions::Outline, Trouble> {
-        self.enter()?;
-        let (call, context) = self.context().await;
-        self.component
-            .begin_subscriptions(&call, &context, since)
+        let link = self.link().await;
+        link.begin_subscriptions(since)
             .await
-            .map_err(|error| trouble(&error))
+            .map_err(|e| trouble(&link, &e))
     }
 
     async fn page(&self, cursor: &[u8]) -> Result<subscriptions::Page, Trouble> {
-        self.enter()?;
-        let (call, context) = self.context().await;
-        self.component
-            .download_subscriptions(&call, &context, cursor)
+        let link = self.link().await;
+        link.download_subscriptions(cursor)
             .await
-            .map_err(|error| trouble(&error))
+            .map_err(|e| trouble(&link, &e))
     }
 
     async fn pools(&self, resume: Option<&[u8]>) -> Result<consumption::Page, Trouble> {
-        self.enter()?;
-        let (call, context) = self.context().await;
-        self.component
-            .download_consumption(&call, &context, resume)
+        let link = self.link().await;
+        link.download_consumption(resume)
             .await
-            .map_err(|error| trouble(&error))
+            .map_err(|e| trouble(&link, &e))
     }
 
-    async fn gate(&self, _usage: Option<Usage>) -> Result<Gate, Trouble> {
-        // The budget is the link's own business and has its own tests.
-        Ok(Gate::Go)
-    }
-}
-
-/// The egress guard with effect points on both sides.
-struct Port {
-    egress: Egress,
-    faults: Arc<dyn Faults>,
-}
-
-#[async_trait]
-impl HttpPort for Port {
-    async fn send(&self, request: http::Request) -> Result<http::Response, Failure> {
-        self.step("http.send")?;
-        let answer = self.egress.send(request).await;
-        self.step("http.answer")?;
-        answer
-    }
-}
-
-impl Port {
-    fn step(&self, point: &'static str) -> Result<(), Failure> {
-        self.faults
-            .step(point)
-            .map_err(|fault| failure(FailureKind::Internal, fault.to_string()))
-    }
-}
-
-fn failure(kind: FailureKind, message: String) -> Failure {
-    Failure {
-        kind,
-        code: "test".to_owned(),
-        message,
-        retry_after_ms: None,
-    }
-}
-
-/// Client credentials, one renewal at a time.
-struct Token {
-    login: String,
-    client: (String, String),
-    guarded: GuardedClient,
-    grant: Mutex<Option<Grant>>,
-}
-
-impl Token {
-    async fn fetch(&self, generation: u64) -> Result<Grant, Failure> {
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &self.client.0)
-            .append_pair("client_secret", &self.client.1)
-            .finish();
-        let request = ::http::Request::post(format!("{}/services/oauth2/token", self.login))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form.into_bytes())
-            .expect("a token request is well formed");
-        let answer = self.guarded.send(&[], request).await?;
-        if answer.status().is_server_error() {
-            return Err(failure(
-                FailureKind::Transient,
-                "the token endpoint is away".to_owned(),
-            ));
-        }
-        let answer: serde_json::Value = serde_json::from_slice(answer.body())
-            .map_err(|error| failure(FailureKind::Malformed, error.to_string()))?;
-        let (Some(token), Some(base)) = (
-            answer["access_token"].as_str(),
-            answer["instance_url"].as_str(),
-        ) else {
-            return Err(failure(FailureKind::Auth, answer.to_string()));
+    async fn gate(&self, usage: Option<Usage>) -> Result<Gate, Trouble> {
+        let Some(usage) = usage else {
+            return Ok(Gate::Go);
         };
-        let base = base.parse().map_err(|_| {
-            failure(
-                FailureKind::Malformed,
-                "instance_url is not a URL".to_owned(),
-            )
-        })?;
-        let bases = BTreeMap::from([("instance".to_owned(), base)]);
-        Ok(Grant::bearer(token, bases, generation))
+        let mut tx = self.host.store.read().await.expect("a read begins");
+        let was_paused = sqlx::query("select quota_paused_since from organizations where id = $1")
+            .bind(self.organization.as_str())
+            .fetch_one(tx.conn())
+            .await
+            .expect("the organization is there")
+            .get::<Option<i64>, _>(0)
+            .is_some();
+        let (used, limit) = (usage.used, usage.limit);
+        let count = |calls: u64| i64::try_from(calls).unwrap_or(i64::MAX);
+        let decision = quota::decide(
+            count(used),
+            count(limit),
+            75,
+            quota::Purpose::Sync,
+            was_paused,
+        );
+        Ok(match decision {
+            quota::Decision::Go => Gate::Go,
+            quota::Decision::Pause => Gate::Pause { used, limit },
+        })
     }
-}
-
-#[async_trait]
-impl GrantPort for Token {
-    async fn current(&self) -> Result<Grant, Failure> {
-        let mut held = self.grant.lock().await;
-        if let Some(grant) = &*held {
-            return Ok(grant.clone());
-        }
-        let grant = self.fetch(1).await?;
-        *held = Some(grant.clone());
-        Ok(grant)
-    }
-
-    async fn renew(&self, rejected_generation: u64) -> Result<Grant, Failure> {
-        let mut held = self.grant.lock().await;
-        match &*held {
-            Some(grant) if grant.generation > rejected_generation => Ok(grant.clone()),
-            _ => {
-                let grant = self.fetch(rejected_generation + 1).await?;
-                *held = Some(grant.clone());
-                Ok(grant)
-            }
-        }
-    }
-}
-
-/// Hears nothing: these tests look at the database and at the vendor.
-struct Deaf;
-
-impl EgressObserver for Deaf {
-    fn answered(&self, _origin: &str, _status: u16, _headers: &::http::HeaderMap) {}
-    fn refused(&self, _reason: Refusal, _detail: &str) {}
-}
-
-impl LogSink for Deaf {
-    fn emit(&self, _level: LogLevel, _message: &str, _fields: &[(String, String)]) {}
 }
