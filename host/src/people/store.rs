@@ -115,17 +115,12 @@ pub(super) async fn put_employments(
     people: &[(EmploymentId, PersonId, &Row)],
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    for chunk in people.chunks(10_000) {
-        let mut close = sqlx::QueryBuilder::<sqlx::Any>::new("update employments set valid_to = ");
-        close.push_bind(now_ms);
-        close.push(" where valid_to is null and person_id in (");
-        let mut ids = close.separated(", ");
-        for (_, person, _) in chunk {
-            ids.push_bind(person.to_string());
-        }
-        close.push(")");
-        close.build().persistent(false).execute(tx.conn()).await?;
-    }
+    let ids: Vec<String> = people
+        .iter()
+        .map(|(_, person, _)| person.to_string())
+        .collect();
+    let close = "update employments set valid_to = $1 where valid_to is null and person_id in ";
+    bulk::update_listed(tx, close, now_ms, &ids).await?;
     bulk::insert(
         tx,
         "insert into employments (id, person_id, status, department, cost_centre, valid_from, created_at) ",
