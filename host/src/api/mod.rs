@@ -11,6 +11,8 @@ pub mod openapi;
 mod people;
 mod runs;
 
+mod position;
+mod profiles;
 pub use error::Error;
 
 use crate::web::routes::Route;
@@ -24,6 +26,8 @@ pub fn routes() -> Vec<Route> {
     all.extend(catalog::routes());
     all.extend(entitlements::routes());
     all.extend(people::routes());
+    all.extend(profiles::routes());
+    all.extend(position::routes());
     all.extend(account::routes());
     all
 }

@@ -24,6 +24,7 @@ pub fn routes() -> Vec<Route> {
             list,
         )
         .asking(&[
+            ("profile", "Number of a profile"),
             ("after", "`next` of the page before"),
             ("limit", "At most 200; 50 unless said"),
         ]),
@@ -61,6 +62,8 @@ pub fn routes() -> Vec<Route> {
 
 #[derive(Deserialize)]
 struct RunsAsked {
+    /// Number of a profile.
+    profile: Option<String>,
     after: Option<String>,
     limit: Option<i64>,
 }
@@ -71,7 +74,22 @@ async fn list(
     Asked(asked): Asked<RunsAsked>,
 ) -> Result<Json<List<RunView>>, Error> {
     let limit = asked.limit.unwrap_or(50);
-    let runs = service::list_runs(&host, &actor, None, asked.after.as_deref(), limit).await?;
+    let profile = match &asked.profile {
+        Some(number) => Some(
+            crate::profiles::service::get(&host, &actor, number)
+                .await?
+                .id,
+        ),
+        None => None,
+    };
+    let runs = service::list_runs(
+        &host,
+        &actor,
+        profile.as_ref(),
+        asked.after.as_deref(),
+        limit,
+    )
+    .await?;
     Ok(List::page(runs, limit, |last| last.number.clone()))
 }
 

@@ -152,7 +152,7 @@ fn ended_well(run: &Value) -> Result<(), CliError> {
         Some("complete") => Ok(()),
         other => {
             let why = run
-                .get("error_message")
+                .pointer("/problem/message")
                 .and_then(Value::as_str)
                 .unwrap_or("see `seatwise run show`");
             Err(CliError::own(format!(
@@ -188,8 +188,8 @@ pub async fn run(client: &Client, verb: RunVerb) -> Result<(), CliError> {
             };
             let mut columns = RUN.to_vec();
             columns.extend([
-                ("Why it stopped", "/error_message", As::Text),
-                ("Fix", "/error_fix", As::Text),
+                ("Why it stopped", "/problem/message", As::Text),
+                ("Fix", "/problem/fix", As::Text),
                 ("Changes", "/changes", As::Text),
             ]);
             output::one(client, &view, &columns);
@@ -419,10 +419,10 @@ pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliErr
                 ("Available", "/available", As::Count),
                 ("Needed", "/needed", As::Count),
                 ("Status", "/status", As::Words),
-                ("True-up", "/true_up", As::Money),
-                ("Over-licensed", "/over_licensed", As::Money),
+                ("True-up", "/true_up_minor", As::Minor),
+                ("Over-licensed", "/over_licensed_minor", As::Minor),
                 ("Candidates", "/candidates", As::Count),
-                ("Potential", "/potential", As::Money),
+                ("Potential", "/potential_minor", As::Minor),
                 ("Unused", "/percent_unused_tenths", As::Tenths),
             ],
         )
@@ -436,10 +436,8 @@ pub async fn reconcile(client: &Client) -> Result<(), CliError> {
         client,
         &view,
         &[
-            ("Number", "/number", As::Text),
-            ("As of", "/as_of_day", As::Text),
-            ("Ran", "/ran_at", As::Time),
-            ("Digest", "/digest", As::Text),
+            ("Reconciliation", "/number", As::Text),
+            ("Changed nothing", "/changed_nothing", As::YesNo),
         ],
     );
     Ok(())

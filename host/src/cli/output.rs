@@ -19,6 +19,8 @@ pub enum As {
     Time,
     /// An amount with its currency.
     Money,
+    /// Minor units; the row's `currency` says of what.
+    Minor,
     /// A unit price with its currency.
     Price,
     /// True or false.
@@ -50,6 +52,16 @@ fn cell(row: &Value, pointer: &str, read: As) -> String {
             (Some(minor), Some(currency)) => Money { minor, currency }.to_string(),
             _ => absent(),
         },
+        (As::Minor, Value::Number(_)) => {
+            let code = row
+                .get("currency")
+                .and_then(Value::as_str)
+                .and_then(|code| code.parse().ok());
+            match (value.as_i64(), code) {
+                (Some(minor), Some(currency)) => Money { minor, currency }.to_string(),
+                _ => absent(),
+            }
+        }
         (As::Price, Value::Object(_)) => amount("micros").map_or_else(absent, |micros| {
             format!("{} {currency}", words::micros(micros))
         }),
@@ -107,7 +119,7 @@ pub fn table(rows: &[Value], columns: &[Column]) -> String {
             let pad = widths[at].saturating_sub(cell.chars().count());
             let right = matches!(
                 columns[at].2,
-                As::Count | As::Money | As::Price | As::Tenths
+                As::Count | As::Money | As::Minor | As::Price | As::Tenths
             );
             let filled = if right {
                 format!("{}{cell}", " ".repeat(pad))

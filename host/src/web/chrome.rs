@@ -87,10 +87,11 @@ pub struct Item {
 
 /// A test holds every entry against the route table.
 pub(super) const MENU: &[(&str, &[(&str, &str)])] = &[
-    ("", &[("Overview", "/")]),
+    ("", &[("Overview", "/"), ("Position", "/position")]),
     (
         "Collect",
         &[
+            ("Profiles", "/profiles"),
             ("Runs", "/runs"),
             ("Subscriptions", "/subscriptions"),
             ("Software models", "/models"),
@@ -116,6 +117,7 @@ const DONE: &[(&str, &str)] = &[
     ("resumed", "The profile is resumed."),
     ("write-mode", "The write mode is changed."),
     ("scheduled", "The schedule is changed."),
+    ("archived", "The profile is ended. Its history stays."),
     (
         "created",
         "The profile is created as a draft. Run its checks, then publish it.",
@@ -162,6 +164,10 @@ const DONE: &[(&str, &str)] = &[
     ("closed", "The candidate is closed."),
     ("undo", "The undo is queued."),
     ("reconciled", "The position is reconciled again."),
+    (
+        "reconciled-same",
+        "Nothing has changed since the last reconciliation of today.",
+    ),
     (
         "matched",
         "The account belongs to that person now, and no later matching undoes it.",

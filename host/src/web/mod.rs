@@ -22,6 +22,9 @@ mod runs;
 mod signin;
 mod tokens;
 
+mod position;
+mod profile_form;
+pub mod profiles;
 pub use error::Error;
 pub use routes::router;
 

@@ -160,6 +160,8 @@ pub fn table() -> Vec<Route> {
     all.extend(super::models::routes());
     all.extend(super::entitlements::routes());
     all.extend(super::people::routes());
+    all.extend(super::profiles::routes());
+    all.extend(super::position::routes());
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());
     all.extend(api::routes());

@@ -43,6 +43,10 @@ templates![
     "pages/models",
     "pages/overview",
     "pages/people",
+    "pages/position",
+    "pages/profile",
+    "pages/profile_new",
+    "pages/profiles",
     "pages/run",
     "pages/runs",
     "pages/sign_in",
@@ -52,6 +56,7 @@ templates![
     "partials/csrf",
     "partials/empty",
     "partials/pager",
+    "partials/position_rows",
     "partials/problem",
     "partials/run_live",
 ];
