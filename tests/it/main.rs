@@ -2,6 +2,8 @@
 //! database and a day of its own.
 
 mod crash;
+mod runs;
 mod salesforce_manifest;
+mod scripted;
 mod store;
 mod sync;
