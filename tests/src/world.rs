@@ -170,7 +170,7 @@ impl World {
             },
         });
         let organization = ORGANIZATION.into();
-        let source = Arc::new(Reader::open(&host, org.base_url(), &organization).await);
+        let source = Arc::new(Reader::open(&host, org.base_url()).await);
         Self {
             host,
             clock,
@@ -361,12 +361,11 @@ async fn publish(store: &Store, org_id: &str) {
 /// Reads an org over the host's own link, for the run's driver.
 pub struct Reader {
     host: Host,
-    organization: OrgId,
     link: Mutex<OrgLink>,
 }
 
 impl Reader {
-    async fn open(host: &Host, login: &str, organization: &OrgId) -> Self {
+    async fn open(host: &Host, login: &str) -> Self {
         let manifest = host
             .connectors
             .manifest("salesforce")
@@ -383,7 +382,6 @@ impl Reader {
         let link = link::open(host, wanted).await.expect("the link opens");
         Self {
             host: host.clone(),
-            organization: organization.clone(),
             link: Mutex::new(link),
         }
     }
@@ -399,7 +397,7 @@ fn trouble(link: &OrgLink, error: &CallError) -> Trouble {
             Class::of(failure.kind, failure.retry_after_ms.map(u64::from)),
             failure.kind == FailureKind::RateLimited,
         ),
-        CallError::Timeout { .. } => (Class::Passing(None), false),
+        CallError::Timeout { .. } | CallError::Host { .. } => (Class::Passing(None), false),
         _ => (Class::Final, false),
     };
     Trouble {
@@ -411,7 +409,7 @@ fn trouble(link: &OrgLink, error: &CallError) -> Trouble {
 
 #[async_trait]
 impl Source for Reader {
-    fn digest(&self) -> String {
+    async fn digest(&self) -> String {
         self.host
             .connectors
             .digest("salesforce")
@@ -447,18 +445,10 @@ impl Source for Reader {
             .map_err(|e| trouble(&link, &e))
     }
 
-    async fn gate(&self, usage: Option<Usage>) -> Result<Gate, Trouble> {
+    async fn gate(&self, usage: Option<Usage>, was_paused: bool) -> Result<Gate, Trouble> {
         let Some(usage) = usage else {
             return Ok(Gate::Go);
         };
-        let mut tx = self.host.store.read().await.expect("a read begins");
-        let was_paused = sqlx::query("select quota_paused_since from organizations where id = $1")
-            .bind(self.organization.as_str())
-            .fetch_one(tx.conn())
-            .await
-            .expect("the organization is there")
-            .get::<Option<i64>, _>(0)
-            .is_some();
         let (used, limit) = (usage.used, usage.limit);
         let count = |calls: u64| i64::try_from(calls).unwrap_or(i64::MAX);
         let decision = quota::decide(
