@@ -1,6 +1,12 @@
-//! The connectors compiled into the binary: component, manifest and digest of each.
+//! The connectors compiled into the binary: component, manifest, digest, and the practice org of each.
 //!
 //! The one place that knows which connectors exist, so that the host knows none of them.
+
+mod practice;
+
+pub use practice::{
+    PracticeError, RunningOrg, Scenario, ScenarioEntitlement, ScenarioOrg, scenario, serve,
+};
 
 /// One connector of this build.
 #[derive(Clone, Copy, Debug)]

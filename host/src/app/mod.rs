@@ -1,5 +1,8 @@
 //! Wiring: knows all, decides nothing.
 
+pub mod demo;
 pub mod host;
 pub mod runs;
+pub mod serve;
+pub mod start;
 pub mod worker;

@@ -19,6 +19,7 @@ mod models;
 mod overview;
 mod people;
 mod runs;
+mod serve;
 mod signin;
 mod tokens;
 
@@ -27,6 +28,7 @@ mod profile_form;
 pub mod profiles;
 pub use error::Error;
 pub use routes::router;
+pub use serve::serve;
 
 #[cfg(test)]
 mod documents_tests;

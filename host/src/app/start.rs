@@ -1,0 +1,207 @@
+//! Makes a host from a data folder: keys, database, connectors.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seatwise_runtime::AllowTargets;
+use tokio::io::AsyncWriteExt as _;
+use zeroize::Zeroizing;
+
+use super::host::{Host, HostOptions, Parts};
+use crate::audit::signer::Signer;
+use crate::connectors::{ConnectorError, ConnectorOptions, Connectors};
+use crate::identity::{IdentityError, service as identity};
+use crate::kernel::Clock;
+use crate::kernel::chance::{Chance, OsChance};
+use crate::kernel::digest::hex;
+use crate::kernel::faults::Faults;
+use crate::kernel::seal::{KEY_BYTES, Sealer};
+use crate::store::{Store, StoreError};
+
+/// Why a host did not start. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or folder of the data folder.
+    #[error("{path} cannot be used: {source}; choose another --data folder or correct its rights", path = .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// A key file that holds no key.
+    #[error("{path} does not hold a key of {KEY_BYTES} bytes in hexadecimal; restore it from your backup", path = .0.display())]
+    Key(PathBuf),
+    /// `--allow-target` is not `host:port`.
+    #[error("--allow-target {0}")]
+    Target(String),
+    /// The database.
+    #[error("the database cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    /// Connectors or sandbox.
+    #[error("connectors cannot be used: {0}")]
+    Connector(#[from] ConnectorError),
+    /// First principals.
+    #[error("people cannot be set up: {0}")]
+    Identity(#[from] IdentityError),
+    /// The address.
+    #[error("cannot listen on {address}: {source}; choose another --listen address")]
+    Listen {
+        /// What was asked for.
+        address: std::net::SocketAddr,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// Part of the demo.
+    #[error("{0}")]
+    Demo(String),
+}
+
+/// What a host is started with.
+pub struct Start<'a> {
+    /// Keys, embedded database, compiled connectors.
+    pub data: &'a Path,
+    /// Database address; `None` is a file in `data`.
+    pub database: Option<&'a str>,
+    /// Where people reach it.
+    pub public_url: String,
+    /// `host:port` each.
+    pub allow: &'a [String],
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Effect points.
+    pub faults: Arc<dyn Faults>,
+}
+
+/// Opens everything. Keys are made on the first start, readable by their owner only.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
+    let keys = start.data.join("keys");
+    private_folder(start.data).await?;
+    private_folder(&keys).await?;
+    let chance: Arc<dyn Chance> = Arc::new(OsChance);
+    let master = key(&keys.join("master.key"), &*chance).await?;
+    let audit = key(&keys.join("audit.key"), &*chance).await?;
+    let mut allow = AllowTargets::none();
+    for target in start.allow {
+        allow.add(target).map_err(StartError::Target)?;
+    }
+    let default = format!("sqlite:{}", start.data.join("seatwise.db").display());
+    let store = Store::open(
+        start.database.unwrap_or(&default),
+        Arc::clone(&start.faults),
+    )
+    .await?;
+    let cache_dir = Some(start.data.join("compiled"));
+    let connectors = Connectors::new(ConnectorOptions {
+        cache_dir,
+        allow,
+        extra_roots: Vec::new(),
+    })?;
+    let host = Host::new(Parts {
+        store,
+        clock: start.clock,
+        chance,
+        faults: start.faults,
+        signer: Signer::new(*audit),
+        sealer: Sealer::new(&master),
+        connectors,
+        options: HostOptions {
+            data_dir: start.data.to_owned(),
+            public_url: start.public_url,
+        },
+    });
+    identity::ensure_system(&host).await?;
+    Ok(host)
+}
+
+/// Writes a secret into a file that only its owner can read, replacing what was there.
+///
+/// # Errors
+/// [`StartError::File`].
+pub async fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
+    let failed = |source| StartError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(path).await.map_err(failed)?;
+    file.write_all(text.as_bytes()).await.map_err(failed)?;
+    file.sync_all().await.map_err(failed)
+}
+
+async fn private_folder(path: &Path) -> Result<(), StartError> {
+    let failed = |source| StartError::File {
+        path: path.to_owned(),
+        source,
+    };
+    tokio::fs::create_dir_all(path).await.map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        tokio::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn key(path: &Path, chance: &dyn Chance) -> Result<Zeroizing<[u8; KEY_BYTES]>, StartError> {
+    match tokio::fs::read_to_string(path).await {
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            let digits = text.trim().as_bytes();
+            let wrong = || StartError::Key(path.to_owned());
+            if digits.len() != KEY_BYTES * 2 {
+                return Err(wrong());
+            }
+            let mut key = Zeroizing::new([0u8; KEY_BYTES]);
+            for (slot, pair) in key.iter_mut().zip(digits.chunks(2)) {
+                let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+                *slot = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+            }
+            Ok(key)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut key = Zeroizing::new([0u8; KEY_BYTES]);
+            chance.fill(&mut *key);
+            write_private(path, &Zeroizing::new(hex(&*key))).await?;
+            Ok(key)
+        }
+        Err(source) => Err(StartError::File {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_made_once_and_private_and_a_broken_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let first = key(&path, &OsChance).await.unwrap();
+        assert_eq!(*first, *key(&path, &OsChance).await.unwrap());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(
+                std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
+        }
+        std::fs::write(&path, "not a key").unwrap();
+        assert!(matches!(
+            key(&path, &OsChance).await,
+            Err(StartError::Key(_))
+        ));
+    }
+}
