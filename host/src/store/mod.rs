@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Executor as _};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
 
 use crate::kernel::faults::{Faults, Injected};
 use crate::kernel::{IntoProblem, Problem};
@@ -136,11 +136,11 @@ impl Store {
                     format!("{url}?mode=rwc")
                 };
                 let writer = sqlite_pool(1, dialect::SQLITE_WRITER_SETUP)
-                    .connect(&url)
+                    .connect_with(quiet(&url)?)
                     .await?;
                 migrate::up(&writer, dialect).await?;
                 let reader = sqlite_pool(SQLITE_READERS, dialect::SQLITE_READER_SETUP)
-                    .connect(&url)
+                    .connect_with(quiet(&url)?)
                     .await?;
                 (writer, reader)
             }
@@ -148,7 +148,7 @@ impl Store {
                 let pool = AnyPoolOptions::new()
                     .max_connections(POSTGRES_CONNECTIONS)
                     .acquire_timeout(BUSY_TIMEOUT)
-                    .connect(url)
+                    .connect_with(quiet(url)?)
                     .await?;
                 migrate::up(&pool, dialect).await?;
                 (pool.clone(), pool)
@@ -237,6 +237,14 @@ fn sqlite_pool(connections: u32, setup: &'static str) -> AnyPoolOptions {
                 Ok(())
             })
         })
+}
+
+/// Statements are not logged: a page of two thousand rows is one statement of a megabyte, and values are personal data.
+fn quiet(url: &str) -> Result<AnyConnectOptions, StoreError> {
+    let options: AnyConnectOptions = url
+        .parse()
+        .map_err(|_| StoreError::Address(without_password(url)))?;
+    Ok(options.disable_statement_logging())
 }
 
 fn without_password(url: &str) -> String {
