@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     name = "seatwise",
     version,
     propagate_version = true,
-    after_help = "Examples:\n  seatwise demo                          the main job on two local practice orgs, then the web UI\n  seatwise rule preview RUL0001001       who a rule would name, and why\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 conflict or stale."
+    after_help = "Examples:\n  seatwise demo                          the main job on two local practice orgs, then the web UI\n  seatwise position                      rights owned against rights used\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 conflict or stale."
 )]
 pub struct Cli {
     /// How to reach a host.
@@ -102,24 +102,6 @@ pub enum Remote {
     /// The audit trail
     #[command(subcommand)]
     Audit(AuditVerb),
-    /// Reclamation rules
-    #[command(subcommand)]
-    Rule(RuleVerb),
-    /// Removal candidates
-    #[command(subcommand)]
-    Candidate(CandidateVerb),
-    /// Batches of candidates put up for approval
-    #[command(subcommand)]
-    Batch(BatchVerb),
-    /// Actions at vendors, with their literal requests and receipts
-    #[command(subcommand)]
-    Action(ActionVerb),
-    /// Exemptions: who is never named by a rule
-    #[command(subcommand)]
-    Exemption(ExemptionVerb),
-    /// The switch that stops every reclaim
-    #[command(subcommand)]
-    Reclaim(ReclaimVerb),
     /// Personal tokens; they are made on the page Tokens, by a signed-in person only
     #[command(subcommand)]
     Token(TokenVerb),
@@ -246,6 +228,11 @@ pub enum ProfileVerb {
         /// Such as PRF0001001
         number: String,
     },
+    /// End a profile; its history stays, and it cannot be opened again
+    Archive {
+        /// Such as PRF0001001
+        number: String,
+    },
     /// Set what may be written to the vendor; going live is refused while the reclaim check fails
     WriteMode {
         /// Such as PRF0001001
@@ -348,6 +335,19 @@ pub enum RunVerb {
         /// Why it is right
         #[arg(long)]
         reason: String,
+    },
+    /// Continue a failed run at the page where it stopped
+    Resume {
+        /// Such as RUN0000042
+        number: String,
+        /// Follow it to its end
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Stop a run; nothing of it is applied
+    Cancel {
+        /// Such as RUN0000042
+        number: String,
     },
 }
 
@@ -489,219 +489,6 @@ pub enum AuditVerb {
         /// Continue after this key, as a list's end names it
         #[arg(long, value_name = "KEY")]
         after: Option<i64>,
-    },
-}
-
-/// Verbs of rules.
-#[derive(Debug, Subcommand)]
-pub enum RuleVerb {
-    /// List rules
-    List,
-    /// Show one rule: sentence, version, author, deciding fields
-    Show {
-        /// Such as RUL0001001
-        number: String,
-    },
-    /// Who the rule names, who not, and why
-    Preview {
-        /// Such as RUL0001001
-        number: String,
-    },
-    /// Change deciding fields: a new version is proposed
-    #[command(
-        after_help = "Example:\n  seatwise rule edit RUL0001001 --set threshold_days=90 --set notice=true"
-    )]
-    Edit {
-        /// Such as RUL0001001
-        number: String,
-        /// A deciding field; may be repeated
-        #[arg(long, value_name = "FIELD=VALUE", required = true)]
-        set: Vec<String>,
-    },
-    /// Approve the version you have seen
-    Approve {
-        /// Such as RUL0001001
-        number: String,
-        /// The digest that `rule preview` shows
-        #[arg(long, value_name = "DIGEST")]
-        seen: String,
-    },
-    /// Refuse the version
-    Refuse {
-        /// Such as RUL0001001
-        number: String,
-        /// The digest that `rule preview` shows
-        #[arg(long, value_name = "DIGEST")]
-        seen: String,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-    /// Switch a rule off; its open candidates are closed
-    Off {
-        /// Such as RUL0001001
-        number: String,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-/// Verbs of candidates.
-#[derive(Debug, Subcommand)]
-pub enum CandidateVerb {
-    /// List candidates
-    List {
-        /// Only those in this state
-        #[arg(long)]
-        state: Option<String>,
-    },
-    /// Show one candidate with its events
-    Show {
-        /// Such as CAN0001733
-        number: String,
-    },
-    /// Record the person's answer
-    Answer {
-        /// Such as CAN0001733
-        number: String,
-        /// What they said
-        answer: Answer,
-        /// Why; needed for `keep`
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// Decide a wish to keep
-    Decide {
-        /// Such as CAN0001733
-        number: String,
-        /// grant or refuse
-        decision: Decision,
-        /// Why
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// Let a held candidate go on
-    Release {
-        /// Such as CAN0001733
-        number: String,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-    /// Close by hand what was done outside
-    Close {
-        /// Such as CAN0001733
-        number: String,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-/// What a person said about their seat.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Answer {
-    /// I need it
-    Keep,
-    /// I do not need it
-    NotNeeded,
-}
-
-/// What became of a wish to keep.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Decision {
-    /// It is kept
-    Grant,
-    /// It is taken back
-    Refuse,
-}
-
-/// Verbs of batches.
-#[derive(Debug, Subcommand)]
-pub enum BatchVerb {
-    /// Put a batch together and show its literal requests; nothing happens before it is approved
-    Preview {
-        /// Rule whose ready candidates it takes
-        #[arg(long, value_name = "NUMBER")]
-        rule: String,
-        /// Only this candidate; may be repeated
-        #[arg(long, value_name = "NUMBER")]
-        candidate: Vec<String>,
-    },
-    /// List batches
-    List,
-    /// Show one batch: every person with the requests that would be sent
-    Show {
-        /// Such as BAT0001001
-        number: String,
-    },
-    /// Approve exactly the batch you have seen
-    Approve {
-        /// Such as BAT0001001
-        number: String,
-        /// The digest that `batch preview` shows
-        #[arg(long, value_name = "DIGEST")]
-        seen: String,
-    },
-}
-
-/// Verbs of actions.
-#[derive(Debug, Subcommand)]
-pub enum ActionVerb {
-    /// List actions
-    List,
-    /// Show one action: requests, answers, receipt
-    Show {
-        /// Such as ACT0001001
-        number: String,
-    },
-    /// Put back what an action took
-    Undo {
-        /// Such as ACT0001001
-        number: String,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-/// Verbs of exemptions.
-#[derive(Debug, Subcommand)]
-pub enum ExemptionVerb {
-    /// Exempt an account from every rule
-    Add {
-        /// Its user principal name
-        #[arg(long)]
-        principal: String,
-        /// What it is, such as vip, service_account, legal_hold
-        #[arg(long)]
-        kind: String,
-        /// Why
-        #[arg(long)]
-        reason: String,
-        /// Last day, YYYY-MM-DD; without it, until ended
-        #[arg(long, value_name = "DAY")]
-        until: Option<String>,
-    },
-    /// List exemptions
-    List,
-}
-
-/// Verbs of the kill switch.
-#[derive(Debug, Subcommand)]
-pub enum ReclaimVerb {
-    /// Stop every reclaim, at every vendor, at once
-    Stop {
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-    /// Let reclaims go on
-    Start {
-        /// Why
-        #[arg(long)]
-        reason: String,
     },
 }
 

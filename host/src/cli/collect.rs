@@ -64,6 +64,7 @@ pub async fn profile(client: &Client, verb: ProfileVerb) -> Result<(), CliError>
         }
         ProfileVerb::Pause { number } => changed(client, &number, "pause", json!({})).await?,
         ProfileVerb::Resume { number } => changed(client, &number, "resume", json!({})).await?,
+        ProfileVerb::Archive { number } => changed(client, &number, "archive", json!({})).await?,
         ProfileVerb::WriteMode { number, mode } => {
             changed(
                 client,
@@ -200,6 +201,21 @@ pub async fn run(client: &Client, verb: RunVerb) -> Result<(), CliError> {
                     &format!("/runs/{number}/accept"),
                     &json!({ "reason": reason }),
                 )
+                .await?;
+            output::one(client, &view, RUN);
+        }
+        RunVerb::Resume { number, follow } => {
+            let mut view = client
+                .post(&format!("/runs/{number}/resume"), &json!({}))
+                .await?;
+            if follow {
+                view = progress::follow(client, &number).await?;
+            }
+            output::one(client, &view, RUN);
+        }
+        RunVerb::Cancel { number } => {
+            let view = client
+                .post(&format!("/runs/{number}/cancel"), &json!({}))
                 .await?;
             output::one(client, &view, RUN);
         }

@@ -3,12 +3,12 @@
 //! Every command but `serve`, `demo` and `practice-org` speaks to the API with a personal token: there is no second way in.
 //! Facts go to standard output (a table, or the API's JSON with `--json`), talk and progress to standard error.
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (no rights), 4 conflict or stale.
+mod account;
 pub mod args;
 mod client;
 mod collect;
 mod output;
 mod progress;
-mod reclaim;
 
 use std::process::ExitCode;
 
@@ -66,14 +66,8 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::People(verb) => collect::people(client, verb).await,
         Remote::Position(args) => collect::position(client, &args).await,
         Remote::Reconcile => collect::reconcile(client).await,
-        Remote::Audit(verb) => reclaim::audit(client, verb).await,
-        Remote::Rule(verb) => reclaim::rule(client, verb).await,
-        Remote::Candidate(verb) => reclaim::candidate(client, verb).await,
-        Remote::Batch(verb) => reclaim::batch(client, verb).await,
-        Remote::Action(verb) => reclaim::action(client, verb).await,
-        Remote::Exemption(verb) => reclaim::exemption(client, verb).await,
-        Remote::Reclaim(verb) => reclaim::switch(client, verb).await,
-        Remote::Token(verb) => reclaim::token(client, verb).await,
+        Remote::Audit(verb) => account::audit(client, verb).await,
+        Remote::Token(verb) => account::token(client, verb).await,
     }
 }
 

@@ -204,3 +204,55 @@ fn the_command_line_page_is_the_help() {
     walk(&mut crate::cli::Cli::command(), "", &mut text);
     fresh("cli.md", &text);
 }
+
+/// The string literals of a call to the client: `/profiles/{number}/check` and the like.
+#[test]
+fn every_address_that_the_command_line_asks_exists() {
+    let known: Vec<(String, Vec<String>)> = table()
+        .iter()
+        .filter(|route| route.face == Face::Api)
+        .map(|route| {
+            (
+                route.method.to_string(),
+                route.path.split('/').map(str::to_owned).collect(),
+            )
+        })
+        .collect();
+    let mut asked = 0;
+    for file in ["account.rs", "collect.rs", "progress.rs"] {
+        let code = std::fs::read_to_string(host_folder().join("src/cli").join(file)).unwrap();
+        for (method, call) in [("GET", ".get("), ("POST", ".post(")] {
+            for (at, _) in code.match_indices(call) {
+                let first = arguments(&code[at + call.len()..])
+                    .into_iter()
+                    .next()
+                    .unwrap_or_default();
+                let Some(path) = literal(first.trim_start_matches('&')) else {
+                    continue;
+                };
+                if !path.starts_with('/') {
+                    continue;
+                }
+                asked += 1;
+                let parts: Vec<String> = format!("/api/v1{path}")
+                    .split('/')
+                    .map(str::to_owned)
+                    .collect();
+                let fits = |pattern: &[String]| {
+                    pattern.len() == parts.len()
+                        && pattern
+                            .iter()
+                            .zip(&parts)
+                            .all(|(known, part)| known == part || part.starts_with('{'))
+                };
+                assert!(
+                    known
+                        .iter()
+                        .any(|(verb, pattern)| verb == method && fits(pattern)),
+                    "{file}: {method} {path} is no address"
+                );
+            }
+        }
+    }
+    assert!(asked > 20, "only {asked} calls were found");
+}
