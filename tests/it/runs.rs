@@ -31,7 +31,11 @@ async fn a_quiet_day_writes_no_row_of_history() {
         let desk = desk(&database).await;
         let first = desk.collect().await;
         assert_eq!(first.state, RunState::Complete, "{:?}", first.problem);
-        assert_eq!((first.accounts, first.pages), (10, 5), "four pages and one of pools");
+        assert_eq!(
+            (first.accounts, first.pages),
+            (10, 5),
+            "four pages and one of pools"
+        );
         assert_eq!(first.changes["accounts"]["new"], 10);
         let rows = desk.count(ROWS).await;
         assert_eq!(rows, 21);
@@ -40,8 +44,18 @@ async fn a_quiet_day_writes_no_row_of_history() {
         assert_eq!(second.state, RunState::Complete);
         assert_eq!(desk.count(ROWS).await, rows);
         assert_eq!(second.changes["accounts"]["changed"], 0);
-        for table in ["staged_accounts", "staged_subscriptions", "staged_facts", "staged_pools", "run_chains"] {
-            assert_eq!(desk.count(&format!("select count(*) from {table}")).await, 0, "{table}");
+        for table in [
+            "staged_accounts",
+            "staged_subscriptions",
+            "staged_facts",
+            "staged_pools",
+            "run_chains",
+        ] {
+            assert_eq!(
+                desk.count(&format!("select count(*) from {table}")).await,
+                0,
+                "{table}"
+            );
         }
     })
     .await;
@@ -96,8 +110,12 @@ async fn last_activity_never_moves_back_and_its_days_are_kept_on_change_only() {
     on_both(|database| async move {
         let desk = desk(&database).await;
         desk.collect().await;
-        let set = |last: LastActivity| desk.source.set(|s| s.chains[0][0].accounts[0].last_activity = last);
-        let known = "select activity_at from accounts where vendor_id = 'u000000' and valid_to is null";
+        let set = |last: LastActivity| {
+            desk.source
+                .set(|s| s.chains[0][0].accounts[0].last_activity = last)
+        };
+        let known =
+            "select activity_at from accounts where vendor_id = 'u000000' and valid_to is null";
         let days = "select count(*) from activity_days";
         assert_eq!(desk.count(days).await, 0, "a first sight is no change");
         set(LastActivity::At(at("2026-03-30")));
@@ -120,10 +138,15 @@ async fn last_activity_never_moves_back_and_its_days_are_kept_on_change_only() {
 async fn b13_no_data_is_not_never_and_nobody_is_judged_by_a_stale_date() {
     on_both(|database| async move {
         let desk = desk(&database).await;
-        desk.source.set(|s| s.chains[0][0].accounts[1].last_activity = LastActivity::Never);
+        desk.source
+            .set(|s| s.chains[0][0].accounts[1].last_activity = LastActivity::Never);
         desk.collect().await;
         let judged = "select count(*) from current_subscriptions where baseline_at is not null";
-        assert_eq!(desk.count(judged).await, 10, "never used is judged from its creation");
+        assert_eq!(
+            desk.count(judged).await,
+            10,
+            "never used is judged from its creation"
+        );
         desk.source.set(|s| {
             for page in &mut s.chains[0] {
                 for account in &mut page.accounts {
@@ -133,7 +156,11 @@ async fn b13_no_data_is_not_never_and_nobody_is_judged_by_a_stale_date() {
         });
         desk.clock.advance(DAY_MS);
         desk.collect().await;
-        assert_eq!(desk.count(judged).await, 0, "the permission to see it is gone");
+        assert_eq!(
+            desk.count(judged).await,
+            0,
+            "the permission to see it is gone"
+        );
         desk.source.set(|s| s.chains = vec![crowd(10, 3)]);
         desk.clock.advance(DAY_MS);
         desk.collect().await;
@@ -158,8 +185,17 @@ async fn frozen_is_told_by_its_own_chain_and_learning_it_is_no_change() {
         let run = desk.collect().await;
         assert_eq!(run.changes["accounts"]["changed"], 1, "only the frozen one");
         assert_eq!(desk.count(unknown).await, 0);
-        assert_eq!(desk.count("select count(*) from accounts where valid_to is null and frozen = 'yes'").await, 1);
-        assert_eq!(desk.count("select count(*) from current_subscriptions where is_active = 1").await, 10, "a frozen user uses a seat");
+        assert_eq!(
+            desk.count("select count(*) from accounts where valid_to is null and frozen = 'yes'")
+                .await,
+            1
+        );
+        assert_eq!(
+            desk.count("select count(*) from current_subscriptions where is_active = 1")
+                .await,
+            10,
+            "a frozen user uses a seat"
+        );
     })
     .await;
 }
@@ -179,17 +215,35 @@ async fn zero_rows_change_nothing_until_somebody_accepts_them() {
         assert_eq!(run.state, RunState::Held);
         assert_eq!(run.problem.as_ref().unwrap().code, "sync.no_accounts");
         assert_eq!(desk.count(ROWS).await, before);
-        assert_eq!(desk.count("select count(*) from jobs where kind = 'after_run'").await, 1, "nothing follows a held run");
+        assert_eq!(
+            desk.count("select count(*) from jobs where kind = 'after_run'")
+                .await,
+            1,
+            "nothing follows a held run"
+        );
         let refused = service::accept_run(&desk.host, &ana(), &run.number, "  ").await;
         assert!(matches!(refused, Err(SyncError::NoReason)));
-        service::accept_run(&desk.host, &ana(), &run.number, "the org was emptied on purpose").await.unwrap();
+        service::accept_run(
+            &desk.host,
+            &ana(),
+            &run.number,
+            "the org was emptied on purpose",
+        )
+        .await
+        .unwrap();
         desk.work().await;
         let run = desk.view(&run.id).await;
         assert_eq!(run.state, RunState::Complete, "{:?}", run.problem);
-        assert_eq!(run.accepted_reason.as_deref(), Some("the org was emptied on purpose"));
+        assert_eq!(
+            run.accepted_reason.as_deref(),
+            Some("the org was emptied on purpose")
+        );
         assert_eq!(run.changes["accounts"]["gone"], 10);
         let again = service::accept_run(&desk.host, &ana(), &run.number, "again").await;
-        assert!(matches!(again, Err(SyncError::WrongState(RunState::Complete))));
+        assert!(matches!(
+            again,
+            Err(SyncError::WrongState(RunState::Complete))
+        ));
     })
     .await;
 }
@@ -207,7 +261,11 @@ async fn a23_a_third_fewer_accounts_wait_for_a_person_and_a_good_run_overtakes()
         let held = desk.collect().await;
         assert_eq!(held.state, RunState::Held);
         assert_eq!(held.problem.as_ref().unwrap().code, "sync.fewer_accounts");
-        assert_eq!(desk.count("select count(*) from accounts where is_gone = 1").await, 0);
+        assert_eq!(
+            desk.count("select count(*) from accounts where is_gone = 1")
+                .await,
+            0
+        );
         desk.source.set(|s| {
             s.chains = vec![crowd(10, 3)];
             s.expected = Some(10);
@@ -225,7 +283,8 @@ async fn an_edited_scope_has_nothing_to_compare_with() {
     on_both(|database| async move {
         let desk = desk(&database).await;
         desk.collect().await;
-        desk.execute("update profiles set settings = '{\"only\":\"some\"}'").await;
+        desk.execute("update profiles set settings = '{\"only\":\"some\"}'")
+            .await;
         desk.source.set(|s| {
             s.chains = vec![crowd(2, 3)];
             s.chains[0][0].out_of_scope = 8;
@@ -267,13 +326,19 @@ async fn a19_a_chain_that_goes_in_circles_ends_the_run_with_bounded_rows() {
 async fn a_failed_run_goes_on_at_the_page_where_it_stopped() {
     on_both(|database| async move {
         let desk = desk(&database).await;
-        desk.source.set(|s| s.failing = vec![("0:2".to_owned(), trouble(Class::Final), true)]);
+        desk.source
+            .set(|s| s.failing = vec![("0:2".to_owned(), trouble(Class::Final), true)]);
         let run = desk.collect().await;
         assert_eq!(run.state, RunState::Failed);
-        assert_eq!((run.accounts, run.problem.unwrap().code.as_str()), (6, "vendor.scripted"));
+        assert_eq!(
+            (run.accounts, run.problem.unwrap().code.as_str()),
+            (6, "vendor.scripted")
+        );
         assert_eq!(desk.count(ROWS).await, 0, "nothing of it is seen");
         desk.source.asked();
-        service::resume_run(&desk.host, &ana(), &run.number).await.unwrap();
+        service::resume_run(&desk.host, &ana(), &run.number)
+            .await
+            .unwrap();
         desk.work().await;
         let run = desk.view(&run.id).await;
         assert_eq!(run.state, RunState::Complete, "{:?}", run.problem);
@@ -287,7 +352,8 @@ async fn a_failed_run_goes_on_at_the_page_where_it_stopped() {
 async fn a_page_that_fails_in_passing_is_read_again_and_the_run_notes_it() {
     on_both(|database| async move {
         let desk = desk(&database).await;
-        desk.source.set(|s| s.failing = vec![("0:1".to_owned(), trouble(Class::Passing(Some(1))), true)]);
+        desk.source
+            .set(|s| s.failing = vec![("0:1".to_owned(), trouble(Class::Passing(Some(1))), true)]);
         let run = desk.collect().await;
         assert_eq!((run.state, run.retries), (RunState::Complete, 1));
     })
@@ -298,7 +364,13 @@ async fn a_page_that_fails_in_passing_is_read_again_and_the_run_notes_it() {
 async fn a_vendor_that_asks_for_patience_gets_the_run_back_later() {
     on_both(|database| async move {
         let desk = desk(&database).await;
-        desk.source.set(|s| s.failing = vec![("0:1".to_owned(), trouble(Class::Passing(Some(90_000))), true)]);
+        desk.source.set(|s| {
+            s.failing = vec![(
+                "0:1".to_owned(),
+                trouble(Class::Passing(Some(90_000))),
+                true,
+            )]
+        });
         let run = desk.collect().await;
         assert_eq!(run.state, RunState::Running);
         desk.clock.advance(89_000);
@@ -315,7 +387,8 @@ async fn a_vendor_that_asks_for_patience_gets_the_run_back_later() {
 async fn a16_a_spent_budget_pauses_at_once_and_goes_on_at_the_page_five_points_lower() {
     on_both(|database| async move {
         let desk = desk(&database).await;
-        desk.source.set(|s| s.failing = vec![("0:2".to_owned(), trouble(Class::Quota), true)]);
+        desk.source
+            .set(|s| s.failing = vec![("0:2".to_owned(), trouble(Class::Quota), true)]);
         let run = desk.collect().await;
         assert_eq!(run.state, RunState::PausedQuota);
         let asked = desk.source.asked();
@@ -333,7 +406,11 @@ async fn a16_a_spent_budget_pauses_at_once_and_goes_on_at_the_page_five_points_l
         let run = desk.view(&run.id).await;
         assert_eq!(run.state, RunState::Complete, "{:?}", run.problem);
         assert_eq!(desk.source.asked(), ["begin None", "0:2", "0:3"]);
-        assert_eq!(desk.count("select count(*) from organizations where quota_paused_since is not null").await, 0);
+        assert_eq!(
+            desk.count("select count(*) from organizations where quota_paused_since is not null")
+                .await,
+            0
+        );
     })
     .await;
 }
@@ -364,13 +441,25 @@ async fn a9_a_vendor_that_never_answers_does_not_keep_a_run_from_being_cancelled
         desk.source.set(|s| s.hangs = true);
         let run = desk.start(RunKind::Full).await;
         let stop = async {
-            while !desk.source.0.lock().unwrap().asked.iter().any(|a| a == "0:0") {
+            while !desk
+                .source
+                .0
+                .lock()
+                .unwrap()
+                .asked
+                .iter()
+                .any(|a| a == "0:0")
+            {
                 tokio::task::yield_now().await;
             }
-            service::cancel_run(&desk.host, &ana(), run.as_str()).await.unwrap();
+            service::cancel_run(&desk.host, &ana(), run.as_str())
+                .await
+                .unwrap();
         };
         let both = async { tokio::join!(desk.work(), stop) };
-        tokio::time::timeout(Duration::from_secs(5), both).await.expect("the work ends");
+        tokio::time::timeout(Duration::from_secs(5), both)
+            .await
+            .expect("the work ends");
         assert_eq!(desk.view(&run).await.state, RunState::Cancelled);
         assert_eq!(desk.count(ROWS).await, 0);
     })
@@ -395,22 +484,36 @@ async fn an_incremental_run_adds_and_updates_and_ends_nothing() {
         let desk = desk(&database).await;
         let first = desk.start(RunKind::Incremental).await;
         desk.work().await;
-        assert_eq!(desk.view(&first).await.kind, RunKind::Full, "nothing to build on yet");
+        assert_eq!(
+            desk.view(&first).await.kind,
+            RunKind::Full,
+            "nothing to build on yet"
+        );
         desk.source.asked();
         desk.clock.advance(DAY_MS);
         desk.source.set(|s| {
             s.chains = vec![vec![page(
-                vec![person("u000000", LastActivity::At(at(DAY))), person("u000099", LastActivity::Never)],
+                vec![
+                    person("u000000", LastActivity::At(at(DAY))),
+                    person("u000099", LastActivity::Never),
+                ],
                 "SFDC",
             )]];
         });
         let run = desk.start(RunKind::Incremental).await;
         desk.work().await;
         let run = desk.view(&run).await;
-        assert_eq!((run.kind, run.state), (RunKind::Incremental, RunState::Complete));
+        assert_eq!(
+            (run.kind, run.state),
+            (RunKind::Incremental, RunState::Complete)
+        );
         assert_ne!(desk.source.asked()[0], "begin None");
         assert_eq!(run.changes["accounts"]["new"], 1);
-        assert_eq!(desk.count("select count(*) from current_subscriptions where is_active = 1").await, 11);
+        assert_eq!(
+            desk.count("select count(*) from current_subscriptions where is_active = 1")
+                .await,
+            11
+        );
     })
     .await;
 }
@@ -425,7 +528,12 @@ async fn counts_that_cannot_be_read_cost_only_themselves() {
         let run = desk.collect().await;
         assert_eq!(run.state, RunState::Complete);
         assert_eq!(run.notes.len(), 1);
-        assert_eq!(desk.count("select count(*) from pools where valid_to is null").await, 1, "the last ones stand");
+        assert_eq!(
+            desk.count("select count(*) from pools where valid_to is null")
+                .await,
+            1,
+            "the last ones stand"
+        );
     })
     .await;
 }

@@ -79,7 +79,12 @@ pub fn trouble(class: Class) -> Trouble {
     Trouble {
         class,
         is_too_fast: false,
-        problem: Problem::new("vendor.scripted", 502, "the script said so", "nothing to do"),
+        problem: Problem::new(
+            "vendor.scripted",
+            502,
+            "the script said so",
+            "nothing to do",
+        ),
     }
 }
 
@@ -122,7 +127,11 @@ impl Source for Scripted {
         let hangs = {
             let mut script = self.0.lock().unwrap();
             script.asked.push(key.clone());
-            if let Some(at) = script.failing.iter().position(|(cursor, ..)| *cursor == key) {
+            if let Some(at) = script
+                .failing
+                .iter()
+                .position(|(cursor, ..)| *cursor == key)
+            {
                 let (_, trouble, once) = script.failing[at].clone();
                 if once {
                     script.failing.remove(at);
@@ -215,13 +224,20 @@ impl Desk {
     /// One more published profile, `prof_N` of `org_N`.
     pub async fn connect(&self, n: u32) {
         for statement in [
-            format!("insert into aliases (id, connector_id, name, properties, created_at) values ('alias_{n}', 'salesforce', 'A{n}', '{{}}', 0)"),
-            format!("insert into organizations (id, connector_id, vendor_org_id, name, environment, memo, created_at, updated_at) \
-                values ('org_{n}', 'salesforce', 'V1{}', 'Org{n}', 'sandbox', {}, 0, 0)", if n == 1 { "" } else { "x" },
-                self.host.store.dialect().pick("x''", "''::bytea")),
-            format!("insert into profiles (id, number, name, connector_id, alias_id, organization_id, state, schedule_cron, schedule_zone, \
+            format!(
+                "insert into aliases (id, connector_id, name, properties, created_at) values ('alias_{n}', 'salesforce', 'A{n}', '{{}}', 0)"
+            ),
+            format!(
+                "insert into organizations (id, connector_id, vendor_org_id, name, environment, memo, created_at, updated_at) \
+                values ('org_{n}', 'salesforce', 'V1{}', 'Org{n}', 'sandbox', {}, 0, 0)",
+                if n == 1 { "" } else { "x" },
+                self.host.store.dialect().pick("x''", "''::bytea")
+            ),
+            format!(
+                "insert into profiles (id, number, name, connector_id, alias_id, organization_id, state, schedule_cron, schedule_zone, \
                 created_by, changed_by, created_at, updated_at) values ('prof_{n}', 'PRF000{n}', 'P{n}', 'salesforce', 'alias_{n}', 'org_{n}', \
-                'published', '0 3 * * *', 'UTC', 'prin_ana', 'prin_ana', 0, 0)"),
+                'published', '0 3 * * *', 'UTC', 'prin_ana', 'prin_ana', 0, 0)"
+            ),
         ] {
             self.execute(&statement).await;
         }
