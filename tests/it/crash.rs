@@ -7,7 +7,7 @@ use seatwise::sync::{RunState, service};
 use seatwise_practice_org_salesforce::worked_example;
 use seatwise_tests::database::{Database, on_both};
 use seatwise_tests::faults::{FaultAt, Mode};
-use seatwise_tests::world::{T0_MS, World, ana};
+use seatwise_tests::world::{T0_MS, World};
 
 async fn world(database: &Database, faults: Arc<FaultAt>) -> World {
     World::new(database, worked_example::org1(T0_MS), faults).await
@@ -16,28 +16,19 @@ async fn world(database: &Database, faults: Arc<FaultAt>) -> World {
 /// Ends whatever became of the run, as a person would: a failed one is continued at its page.
 async fn finish(world: &World) {
     world.run_due_jobs().await;
-    let runs = service::list_runs(&world.host, &ana(), None, None, 10)
-        .await
-        .unwrap();
-    match runs.first() {
-        None => {
-            world.start_run().await;
-        }
-        Some(run) if run.state == RunState::Failed => {
-            service::resume_run(&world.host, &ana(), run.id.as_str())
+    for _ in 0..10 {
+        if let Some(run) = world.runs().await.first()
+            && run.state == RunState::Failed
+        {
+            service::resume_run(&world.host, &world.ana, run.id.as_str())
                 .await
                 .unwrap();
         }
-        Some(_) => {}
-    }
-    // What waits for a moment to pass gets its moment.
-    for _ in 0..10 {
         world.run_due_jobs().await;
+        // What waits for a moment to pass gets its moment.
         world.advance(60_000);
     }
-    let runs = service::list_runs(&world.host, &ana(), None, None, 10)
-        .await
-        .unwrap();
+    let runs = world.runs().await;
     assert_eq!(runs.len(), 1, "one run was asked for");
     assert_eq!(runs[0].state, RunState::Complete, "{:?}", runs[0].problem);
 }
@@ -47,7 +38,6 @@ async fn loop_over_every_step(mode: Mode) {
         let counted = Arc::new(FaultAt::new(0, mode));
         let undisturbed = world(&Database::new(database.engine), counted.clone()).await;
         counted.arm();
-        undisturbed.start_run().await;
         undisturbed.run_due_jobs().await;
         counted.disarm();
         let expected = undisturbed.facts().await;
@@ -59,8 +49,6 @@ async fn loop_over_every_step(mode: Mode) {
             let faults = Arc::new(FaultAt::new(n, mode));
             let world = world(&Database::new(database.engine), faults.clone()).await;
             faults.arm();
-            // The fault may hit the request itself; then nothing was asked for yet.
-            let asked = world.try_start_run().await;
             world.run_due_jobs().await;
             faults.disarm();
             let point = faults.struck_at();
@@ -69,8 +57,7 @@ async fn loop_over_every_step(mode: Mode) {
             assert_eq!(
                 world.facts().await,
                 expected,
-                "step {n} of {steps} ({point:?}), asked: {}",
-                asked.is_ok()
+                "step {n} of {steps} ({point:?})"
             );
             assert_eq!(
                 world.count("select count(*) from staged_accounts").await,

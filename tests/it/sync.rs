@@ -7,10 +7,10 @@ use seatwise::kernel::faults::NoFaults;
 use seatwise::sync::{RunState, RunView, service};
 use seatwise_practice_org_salesforce::{Crowd, Faults, OrgSpec};
 use seatwise_tests::database::{Database, on_both};
-use seatwise_tests::world::{World, ana};
+use seatwise_tests::world::World;
 
-/// Nine thousand people and the integration user: five pages.
-const CROWD: u64 = 9_000;
+/// Four thousand people and the integration user: three pages.
+const CROWD: u64 = 4_100;
 
 fn crowded(users: u64) -> OrgSpec {
     let mut spec = OrgSpec::new("00D5g0000000001EAA", "Org", "org.my.salesforce.com");
@@ -168,7 +168,7 @@ async fn a16_a_spent_budget_pauses_the_run_which_goes_on_at_its_cursor() {
     on_both(|database| async move {
         let world = world(&database).await;
         world.org.control().set_faults(faults("limit_after=7"));
-        let run = world.start_run().await;
+        let run = world.collect_now().await.unwrap();
         world.run_due_jobs().await;
         let paused = world.run(&run).await;
         assert_eq!(paused.state, RunState::PausedQuota, "{:?}", paused.problem);
@@ -198,7 +198,7 @@ async fn a18_an_expired_cursor_continues_by_key_without_doubles() {
         world
             .org
             .control()
-            .set_faults(faults("cursor_expire_after=2"));
+            .set_faults(faults("cursor_expire_after=1"));
         let run = world.collect().await;
         assert_whole(&run);
         assert_eq!(world.facts().await, undisturbed(&database).await);
@@ -268,14 +268,14 @@ async fn a23_a_fall_of_thirty_percent_waits_for_a_person() {
         assert_eq!(world.facts().await, before, "nothing is closed");
 
         let key = run.number.as_str();
-        let refused = service::accept_run(&world.host, &ana(), key, "  ").await;
+        let refused = service::accept_run(&world.host, &world.ana, key, "  ").await;
         assert!(refused.is_err(), "accepting needs a reason");
-        service::accept_run(&world.host, &ana(), key, "a business unit was sold")
+        service::accept_run(&world.host, &world.ana, key, "a business unit was sold")
             .await
             .unwrap();
         world.run_due_jobs().await;
         assert_eq!(world.run(&run.id).await.state, RunState::Complete);
-        assert!(accounts(&world).await < 7_000);
+        assert!(accounts(&world).await < 3_200);
     })
     .await;
 }
