@@ -1,3 +1,5 @@
+//! The named checks.
+
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, FailureKind, Process,

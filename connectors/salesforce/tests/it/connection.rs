@@ -1,3 +1,5 @@
+//! Who am I talking to.
+
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, Failure, FailureKind,

@@ -1,3 +1,5 @@
+//! Accounts, assignments and facts.
+
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, Failure, FailureKind,

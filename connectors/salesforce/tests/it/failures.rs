@@ -1,3 +1,5 @@
+//! What each failure of the vendor becomes.
+
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, Failure, FailureKind,

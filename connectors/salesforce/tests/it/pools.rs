@@ -1,3 +1,5 @@
+//! What the vendor counts.
+
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, FailureKind,

@@ -1,3 +1,5 @@
+//! Plans that take back.
+
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, FailureKind,
