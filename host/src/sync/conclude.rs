@@ -101,6 +101,7 @@ impl Drive {
             .ok_or(Halt::Gone)?;
         let now = self.host.now_ms();
         let is_full = run.kind == RunKind::Full;
+        staging::prepare(&mut tx).await?;
         let (accounts, subscriptions) = staging::count(&mut tx, &self.run).await?;
         if is_full && run.accepted_by.is_none() {
             let last =

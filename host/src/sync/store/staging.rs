@@ -6,7 +6,7 @@ use seatwise_runtime::contract::types::Attribute;
 use sqlx::Row as _;
 
 use crate::kernel::RunId;
-use crate::store::{StoreError, Tx, bulk};
+use crate::store::{Dialect, StoreError, Tx, bulk};
 
 /// Attributes as one JSON object; PostgreSQL takes no NUL in text.
 fn object(attributes: &[Attribute]) -> String {
@@ -222,6 +222,21 @@ pub(in crate::sync) async fn clear(tx: &mut Tx, run: &RunId) -> Result<(), Store
             .bind(run.as_str())
             .execute(tx.conn())
             .await?;
+    }
+    Ok(())
+}
+
+/// Makes PostgreSQL join what was just staged as sets: without statistics of these tables it takes them for empty and compares
+/// every row with every row. SQLite follows the primary keys by itself.
+pub(in crate::sync) async fn prepare(tx: &mut Tx) -> Result<(), StoreError> {
+    if tx.dialect() == Dialect::Postgres {
+        for statement in [
+            "set local enable_nestloop = off",
+            "analyze staged_accounts",
+            "analyze staged_subscriptions",
+        ] {
+            sqlx::query(statement).execute(tx.conn()).await?;
+        }
     }
     Ok(())
 }
