@@ -135,6 +135,9 @@ pub(super) async fn run(host: Host, listener: TcpListener) -> Result<(), StartEr
         address: std::net::SocketAddr::from(([0, 0, 0, 0], 0)),
         source,
     })?;
+    let mut tx = host.store.begin().await?;
+    crate::reconciliation::service::ensure_daily(&host, &mut tx).await?;
+    tx.commit().await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..worker::WORKERS {
