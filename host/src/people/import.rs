@@ -68,9 +68,11 @@ pub type Parsed = (Vec<Row>, Vec<(u64, String)>);
 /// # Errors
 /// [`ImportError`].
 pub fn parse(text: &str) -> Result<Parsed, ImportError> {
+    // The reader takes the line of a record before the second half of CRLF, which is how forms and Windows end lines.
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
-        .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        .from_reader(text.as_bytes());
     let headers = reader
         .headers()
         .map_err(|error| ImportError::Csv(error.to_string()))?
@@ -167,6 +169,16 @@ mod tests {
             parse("email\nx@y\n"),
             Err(ImportError::MissingColumn("name"))
         ));
+    }
+
+    #[test]
+    fn lines_are_counted_alike_however_they_end() {
+        for end in ["\n", "\r\n"] {
+            let text = ["name,email", "Ana,ana@acme.com", "Nobody,", ""].join(end);
+            let (rows, refused) = parse(&text).unwrap();
+            assert_eq!(rows[0].line, 2, "{end:?}");
+            assert_eq!(refused[0].0, 3, "{end:?}");
+        }
     }
 
     #[test]
