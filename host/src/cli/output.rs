@@ -17,8 +17,6 @@ pub enum As {
     Count,
     /// Milliseconds UTC.
     Time,
-    /// An amount with its currency.
-    Money,
     /// Minor units; the row's `currency` says of what.
     Minor,
     /// A unit price with its currency.
@@ -48,10 +46,6 @@ fn cell(row: &Value, pointer: &str, read: As) -> String {
             .as_i64()
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
             .map_or_else(absent, |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-        (As::Money, Value::Object(_)) => match (amount("minor"), currency.parse().ok()) {
-            (Some(minor), Some(currency)) => Money { minor, currency }.to_string(),
-            _ => absent(),
-        },
         (As::Minor, Value::Number(_)) => {
             let code = row
                 .get("currency")
@@ -119,7 +113,7 @@ pub fn table(rows: &[Value], columns: &[Column]) -> String {
             let pad = widths[at].saturating_sub(cell.chars().count());
             let right = matches!(
                 columns[at].2,
-                As::Count | As::Money | As::Minor | As::Price | As::Tenths
+                As::Count | As::Minor | As::Price | As::Tenths
             );
             let filled = if right {
                 format!("{}{cell}", " ".repeat(pad))
@@ -202,7 +196,7 @@ mod tests {
 
     #[test]
     fn money_reads_with_its_currency() {
-        let rows = [json!({"m": {"minor": 1_080_000, "currency": "USD"}})];
-        assert!(table(&rows, &[("Savings", "/m", As::Money)]).contains("10,800.00 USD"));
+        let rows = [json!({"m": 1_080_000, "currency": "USD"})];
+        assert!(table(&rows, &[("Savings", "/m", As::Minor)]).contains("10,800.00 USD"));
     }
 }

@@ -245,7 +245,7 @@ impl Chrome {
     #[must_use]
     pub fn titled(mut self, title: &str) -> Self {
         self.title = title.to_owned();
-        self
+        self.with_error_in_title()
     }
 
     /// The same, saying what was just done.
@@ -262,9 +262,16 @@ impl Chrome {
     /// The same, saying what went wrong.
     #[must_use]
     pub fn troubled(mut self, problem: Option<Problem>) -> Self {
-        if let Some(problem) = problem {
-            self.title = format!("Error: {}", self.title);
-            self.problem = Some(problem);
+        if problem.is_some() {
+            self.problem = problem;
+        }
+        self.with_error_in_title()
+    }
+
+    /// A screen reader reads the title first, so it tells a failure first.
+    fn with_error_in_title(mut self) -> Self {
+        if self.problem.is_some() && !self.title.starts_with("Error: ") {
+            self.title.insert_str(0, "Error: ");
         }
         self
     }

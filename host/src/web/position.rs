@@ -50,7 +50,7 @@ pub(super) struct Past {
     pub number: String,
     pub trigger: String,
     pub ran_at: i64,
-    pub day: String,
+    pub as_of_day: String,
 }
 
 /// A position with its org's name in place of its id.
@@ -112,11 +112,11 @@ async fn page(
         result,
         past: past
             .into_iter()
-            .map(|(number, trigger, ran_at, day)| Past {
+            .map(|(number, trigger, ran_at, as_of_day)| Past {
                 number,
                 trigger,
                 ran_at,
-                day,
+                as_of_day,
             })
             .collect(),
         year: Day::of_ms(host.now_ms()).date().year().to_string(),

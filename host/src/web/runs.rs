@@ -225,7 +225,7 @@ async fn events(
             if !is_moving {
                 watch.is_over = true;
                 return Some((
-                    Ok::<_, Infallible>(Event::default().event("done").data("")),
+                    Ok::<_, Infallible>(Event::default().event("done").data("over")),
                     watch,
                 ));
             }

@@ -80,6 +80,7 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     registry.register_helper("price", Box::new(Text(price)));
     registry.register_helper("tenths", Box::new(Text(tenths)));
     registry.register_helper("words", Box::new(Text(in_words)));
+    registry.register_helper("phrase", Box::new(Text(phrase)));
     registry.register_helper("plural", Box::new(Text(plural)));
     registry.register_helper("took", Box::new(Text(took)));
     registry.register_helper("pretty", Box::new(Text(pretty)));
@@ -327,6 +328,14 @@ fn in_words(values: &[&Value]) -> String {
         .first()
         .and_then(|v| v.as_str())
         .map_or_else(|| "–".to_owned(), words::spoken)
+}
+
+/// One of our words in the middle of a sentence.
+fn phrase(values: &[&Value]) -> String {
+    values
+        .first()
+        .and_then(|v| v.as_str())
+        .map_or_else(String::new, |word| word.replace('_', " "))
 }
 
 fn plural(values: &[&Value]) -> String {
