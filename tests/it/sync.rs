@@ -147,23 +147,6 @@ async fn a7_a_maintenance_page_with_status_200_removes_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a10_a_token_that_dies_in_mid_run_is_renewed_once_for_all() {
-    on_both(|database| async move {
-        let world = world(&database).await;
-        world.org.control().set_faults(faults("expire_after=12"));
-        assert_whole(&world.collect().await);
-        let control = world.org.control();
-        let data = control.requests("GET query") + control.requests("GET describe");
-        assert!(
-            control.requests("POST token") <= data.div_ceil(3) + 2,
-            "one renewal for each dead token, not one for each call"
-        );
-        assert_eq!(world.facts().await, undisturbed(&database).await);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a16_a_spent_budget_pauses_the_run_which_goes_on_at_its_cursor() {
     on_both(|database| async move {
         let world = world(&database).await;
