@@ -8,6 +8,11 @@ use seatwise::sync::{RunState, RunView, service};
 use seatwise_practice_org_salesforce::{Crowd, Faults, OrgSpec};
 use seatwise_tests::database::{Database, on_both};
 use seatwise_tests::world::World;
+use serde_json::Value;
+
+/// Requests of an undisturbed run that need a token: three describes, userinfo, the org and its count, the count of the download, three
+/// pages of users, one of the frozen, one of licences.
+const CALLS_OF_A_RUN: u64 = 12;
 
 /// Four thousand people and the integration user: three pages.
 const CROWD: u64 = 4_100;
@@ -142,6 +147,32 @@ async fn a7_a_maintenance_page_with_status_200_removes_nobody() {
         let run = world.collect().await;
         assert_eq!(run.state, RunState::Failed);
         assert_eq!(world.facts().await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a10_a_token_that_dies_in_mid_run_is_renewed_once_for_all_that_wait() {
+    on_both(|database| async move {
+        let expected = undisturbed(&database).await;
+        // Dead before the first call of the run, at the identity service, where both chains read, and between two pages.
+        for calls in [2, 4, 7, 9] {
+            let world = world(&Database::new(database.engine)).await;
+            let control = world.org.control();
+            let _ended = control.call("POST", "tokens/expire", &Value::Null);
+            control.set_faults(faults(&format!("expire_after={calls}")));
+            let asked = control.requests("POST token");
+            let run = world.collect().await;
+            assert_whole(&run);
+            assert_eq!(run.retries, 0, "the guard renews, the run does not notice");
+            assert_eq!(world.facts().await, expected);
+            let renewed = control.requests("POST token") - asked;
+            let sessions = CALLS_OF_A_RUN.div_ceil(calls);
+            assert!(
+                (sessions..=sessions + u64::from(calls == 2)).contains(&renewed),
+                "{renewed} renewals for {sessions} sessions of {calls} calls"
+            );
+        }
     })
     .await;
 }

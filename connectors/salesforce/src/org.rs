@@ -1,7 +1,7 @@
 //! What later calls need to know about an org, found out once per run and carried in the memo.
 
 use seatwise_connector_sdk::{
-    Call, Failure, FailureKind, Level,
+    Answer, Call, Failure, FailureKind, Level,
     cursor::{Reader, Writer},
     failure, json,
 };
@@ -76,7 +76,6 @@ impl Org {
     pub fn discover(call: &Call<'_>) -> Result<Self, Failure> {
         let version = negotiate(call)?;
         let api = Api::new(call, &version);
-        let user_id = running_user(call, &api)?;
         let columns = user_columns(&api)?;
         let frozen = describe(&api, "UserLogin")?.is_some();
         let monthly_logins = describe(&api, "UserLicense")?.is_some_and(|fields| {
@@ -91,6 +90,8 @@ impl Org {
                 &[],
             );
         }
+        // After the first data request, so that a token that died since the last run has been renewed by now.
+        let user_id = running_user(call, &api)?;
         Ok(Self {
             version,
             columns,
@@ -250,6 +251,19 @@ fn user_columns(api: &Api<'_>) -> Result<Vec<String>, Failure> {
         .collect())
 }
 
+/// The identity service's answer. It says 403 of a dead token, where only a 401 has the host renew it: a data request
+/// says 401, so one is made before the service is asked once more.
+fn identity(api: &Api<'_>) -> Result<Answer, Failure> {
+    const IDENTITY: &str = "/services/oauth2/userinfo";
+    match api.get(IDENTITY) {
+        Err(dead) if dead.kind == FailureKind::Auth => {
+            describe(api, "User")?;
+            api.get(IDENTITY)
+        }
+        answered => answered,
+    }
+}
+
 /// Who we are, from the identity service. Absence is tolerated: plans then say that it could not be checked.
 fn running_user(call: &Call<'_>, api: &Api<'_>) -> Result<Option<String>, Failure> {
     #[derive(Deserialize)]
@@ -257,7 +271,7 @@ fn running_user(call: &Call<'_>, api: &Api<'_>) -> Result<Option<String>, Failur
         #[serde(borrow, default)]
         user_id: Option<Text<'a>>,
     }
-    let answer = match api.get("/services/oauth2/userinfo") {
+    let answer = match identity(api) {
         Ok(answer) => answer,
         Err(failure)
             if matches!(

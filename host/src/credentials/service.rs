@@ -10,6 +10,7 @@ use seatwise_runtime::manifest::BaseSource;
 use seatwise_runtime::{Grant, GrantPort, Manifest};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -262,15 +263,20 @@ pub fn grants(
         manifest,
         login_url,
         owner,
+        refused: Arc::default(),
     })
 }
 
+#[derive(Clone)]
 struct AliasGrants {
     host: Host,
     alias: AliasId,
     manifest: Arc<Manifest>,
     login_url: Url,
     owner: String,
+    /// The generation that the vendor would not renew, and why. Its lock makes this link's callers wait for one another; the
+    /// lease in the database does the same between links, which differ in their owner.
+    refused: Arc<Mutex<Option<(i64, Failure)>>>,
 }
 
 #[async_trait]
@@ -311,6 +317,7 @@ impl AliasGrants {
     /// A token newer than `rejected`: somebody else's, or our own refresh.
     async fn renewed(&self, rejected: i64) -> Result<Grant, Failure> {
         let waited = tokio::time::timeout(WAIT, async {
+            let turn = Arc::clone(&self.refused).lock_owned().await;
             loop {
                 let row = self.row().await?;
                 if row.generation > rejected
@@ -318,11 +325,17 @@ impl AliasGrants {
                 {
                     return self.grant(&row, sealed);
                 }
+                // Who waited while the vendor refused need not hear it once more.
+                if let Some((generation, failure)) = &*turn
+                    && *generation == row.generation
+                {
+                    return Err(failure.clone());
+                }
                 if self.take_lease().await? {
                     // Read again under the lease: the one before us may have stored a newer token.
                     let row = self.row().await?;
                     if row.generation <= rejected || row.access_token.is_none() {
-                        return self.refresh(&row).await;
+                        return self.clone().refresh_to_the_end(turn, row).await;
                     }
                     self.give_back(None).await?;
                 } else {
@@ -335,6 +348,31 @@ impl AliasGrants {
                 FailureKind::Transient,
                 "credential.busy",
                 "another host has been refreshing this credential for too long",
+            ))
+        })
+    }
+
+    /// A refresh in a task of its own: a caller that is stopped meanwhile must not lose a token that the vendor has rotated.
+    async fn refresh_to_the_end(
+        self,
+        mut turn: OwnedMutexGuard<Option<(i64, Failure)>>,
+        row: Row,
+    ) -> Result<Grant, Failure> {
+        let refresh = tokio::spawn(async move {
+            let answered = self.refresh(&row).await;
+            if let Err(failure) = &answered
+                && failure.kind == FailureKind::Auth
+            {
+                *turn = Some((row.generation, failure.clone()));
+            }
+            answered
+        });
+        refresh.await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "a refresh ended without an answer");
+            Err(token::failure(
+                FailureKind::Transient,
+                "credential.refresh",
+                "the credential could not be refreshed",
             ))
         })
     }

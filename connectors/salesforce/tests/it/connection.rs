@@ -62,9 +62,12 @@ fn a_sandbox_a_trial_and_an_unknown_kind_are_told_apart() {
 fn v62_is_spoken_where_the_org_lists_it() {
     let bench = Bench::new(with_organization(discovery(&COLUMNS), ""));
     Salesforce::identify(&bench.call()).unwrap();
+    let paths = bench.http.seen_paths();
+    let versioned = paths[1..].iter().filter(|path| path.contains("/data/"));
+    assert_eq!(versioned.clone().count(), 5);
     assert!(
-        bench.http.seen_paths()[2..]
-            .iter()
+        versioned
+            .into_iter()
             .all(|path| path.starts_with("/services/data/v62.0/"))
     );
 }
@@ -76,7 +79,6 @@ fn a33_without_v62_the_highest_known_version_is_spoken() {
             "/services/data/",
             versions(&["58.0", "60.0", "61.0", "65.0"]),
         )
-        .get("/services/oauth2/userinfo", userinfo())
         .get(
             "/services/data/v61.0/sobjects/User/describe",
             describe(&COLUMNS),
@@ -88,7 +90,8 @@ fn a33_without_v62_the_highest_known_version_is_spoken() {
         .get(
             "/services/data/v61.0/sobjects/UserLicense/describe",
             describe(&["Id"]),
-        );
+        )
+        .get("/services/oauth2/userinfo", userinfo());
     identify(with_organization(http, "")).unwrap();
 }
 
@@ -130,7 +133,6 @@ fn a24_a_hidden_required_column_fails_with_its_name() {
         .collect();
     let http = ScriptedHttp::new()
         .get("/services/data/", versions(&["62.0"]))
-        .get("/services/oauth2/userinfo", userinfo())
         .get(
             "/services/data/v62.0/sobjects/User/describe",
             describe(&columns),
@@ -148,10 +150,6 @@ fn hidden_user_login_and_absent_userinfo_are_tolerated() {
     let http = ScriptedHttp::new()
         .get("/services/data/", versions(&["62.0"]))
         .get(
-            "/services/oauth2/userinfo",
-            Scripted::with_type(404, "text/plain", "nope"),
-        )
-        .get(
             "/services/data/v62.0/sobjects/User/describe",
             describe(&COLUMNS),
         )
@@ -162,18 +160,50 @@ fn hidden_user_login_and_absent_userinfo_are_tolerated() {
         .get(
             "/services/data/v62.0/sobjects/UserLicense/describe",
             error(403, "INSUFFICIENT_ACCESS", "no"),
+        )
+        .get(
+            "/services/oauth2/userinfo",
+            Scripted::with_type(404, "text/plain", "nope"),
         );
     identify(with_organization(http, "")).unwrap();
 }
 
-#[test]
-fn a_dead_token_at_userinfo_is_not_taken_for_an_absent_service() {
-    let http = ScriptedHttp::new()
+/// Everything `identify` asks before it asks who it is.
+fn described() -> ScriptedHttp {
+    ScriptedHttp::new()
         .get("/services/data/", versions(&["62.0"]))
+        .get(USER, describe(&COLUMNS))
         .get(
-            "/services/oauth2/userinfo",
-            Scripted::with_type(403, "text/plain", "Bad_OAuth_Token"),
-        );
+            "/services/data/v62.0/sobjects/UserLogin/describe",
+            describe(&["Id"]),
+        )
+        .get(
+            "/services/data/v62.0/sobjects/UserLicense/describe",
+            describe(&["Id"]),
+        )
+}
+
+const USER: &str = "/services/data/v62.0/sobjects/User/describe";
+
+fn bad_oauth_token() -> Scripted {
+    Scripted::with_type(403, "text/plain", "Bad_OAuth_Token")
+}
+
+#[test]
+fn a10_a_token_that_dies_before_userinfo_is_renewed_by_a_data_request() {
+    let http = described()
+        .get("/services/oauth2/userinfo", bad_oauth_token())
+        .get(USER, describe(&COLUMNS))
+        .get("/services/oauth2/userinfo", userinfo());
+    identify(with_organization(http, "")).unwrap();
+}
+
+#[test]
+fn a_token_that_stays_dead_is_not_taken_for_an_absent_service() {
+    let http = described()
+        .get("/services/oauth2/userinfo", bad_oauth_token())
+        .get(USER, describe(&COLUMNS))
+        .get("/services/oauth2/userinfo", bad_oauth_token());
     let failure = identify(http).unwrap_err();
     assert_eq!(
         (failure.kind, failure.code.as_str()),
@@ -183,17 +213,19 @@ fn a_dead_token_at_userinfo_is_not_taken_for_an_absent_service() {
 
 #[test]
 fn a_503_during_discovery_is_told_and_nothing_is_guessed() {
-    let http = ScriptedHttp::new()
-        .get("/services/data/", versions(&["62.0"]))
-        .get(
-            "/services/oauth2/userinfo",
-            error(503, "SERVER_UNAVAILABLE", "busy").header("Retry-After", "3"),
+    let busy = || error(503, "SERVER_UNAVAILABLE", "busy").header("Retry-After", "3");
+    for http in [
+        described().get("/services/oauth2/userinfo", busy()),
+        ScriptedHttp::new()
+            .get("/services/data/", versions(&["62.0"]))
+            .get(USER, busy()),
+    ] {
+        let failure = identify(http).unwrap_err();
+        assert_eq!(
+            (failure.kind, failure.retry_after_ms),
+            (FailureKind::Transient, Some(3000))
         );
-    let failure = identify(http).unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.retry_after_ms),
-        (FailureKind::Transient, Some(3000))
-    );
+    }
 }
 
 #[test]

@@ -66,7 +66,6 @@ fn a_download_has_one_chain_of_users_and_one_of_the_frozen() {
 fn without_user_login_there_is_no_chain_of_the_frozen() {
     let http = ScriptedHttp::new()
         .get("/services/data/", versions(&["62.0"]))
-        .get("/services/oauth2/userinfo", userinfo())
         .get(
             "/services/data/v62.0/sobjects/User/describe",
             describe(&COLUMNS),
@@ -82,7 +81,8 @@ fn without_user_login_there_is_no_chain_of_the_frozen() {
         .get(
             "/services/data/v62.0/sobjects/UserLicense/describe",
             describe(&["Id"]),
-        );
+        )
+        .get("/services/oauth2/userinfo", userinfo());
     let bench =
         Bench::new(ScriptedHttp::new().get_with(&["COUNT()"], count(3))).memo(memo_from(http));
     assert_eq!(

@@ -184,7 +184,6 @@ pub fn organization(over: &str) -> Scripted {
 pub fn discovery(columns: &[&str]) -> ScriptedHttp {
     ScriptedHttp::new()
         .get("/services/data/", versions(&["59.0", "62.0", "66.0"]))
-        .get("/services/oauth2/userinfo", userinfo())
         .get(
             "/services/data/v62.0/sobjects/User/describe",
             describe(columns),
@@ -197,6 +196,7 @@ pub fn discovery(columns: &[&str]) -> ScriptedHttp {
             "/services/data/v62.0/sobjects/UserLicense/describe",
             describe(&["Id", "LicenseDefinitionKey"]),
         )
+        .get("/services/oauth2/userinfo", userinfo())
 }
 
 /// The memo that `identify` makes of an org with these columns.

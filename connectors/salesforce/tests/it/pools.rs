@@ -114,7 +114,6 @@ fn monthly_logins_are_asked_for_only_where_described() {
     let memo = memo_from(
         ScriptedHttp::new()
             .get("/services/data/", versions(&["62.0"]))
-            .get("/services/oauth2/userinfo", userinfo())
             .get(
                 "/services/data/v62.0/sobjects/User/describe",
                 describe(&COLUMNS),
@@ -126,7 +125,8 @@ fn monthly_logins_are_asked_for_only_where_described() {
             .get(
                 "/services/data/v62.0/sobjects/UserLicense/describe",
                 describe(&columns),
-            ),
+            )
+            .get("/services/oauth2/userinfo", userinfo()),
     );
     let rows = rows(&[
         licence(

@@ -365,10 +365,6 @@ fn who_the_connection_is_goes_under_unchecked_where_it_cannot_be_read() {
         ScriptedHttp::new()
             .get("/services/data/", versions(&["62.0"]))
             .get(
-                "/services/oauth2/userinfo",
-                Scripted::with_type(404, "text/plain", ""),
-            )
-            .get(
                 "/services/data/v62.0/sobjects/User/describe",
                 describe(&COLUMNS),
             )
@@ -379,6 +375,10 @@ fn who_the_connection_is_goes_under_unchecked_where_it_cannot_be_read() {
             .get(
                 "/services/data/v62.0/sobjects/UserLicense/describe",
                 describe(&["Id"]),
+            )
+            .get(
+                "/services/oauth2/userinfo",
+                Scripted::with_type(404, "text/plain", ""),
             ),
     );
     let bench = Bench::new(shows(&[user(1, &[])], &[])).memo(memo);
