@@ -49,9 +49,13 @@ async fn loop_over_every_step(mode: Mode) {
             let faults = Arc::new(FaultAt::new(n, mode));
             let world = world(&Database::new(database.engine), faults.clone()).await;
             faults.arm();
-            world.run_due_jobs().await;
-            faults.disarm();
+            tokio::select! {
+                () = world.run_due_jobs() => {}
+                // Who died does not wait for its next try.
+                () = faults.wait(), if mode == Mode::Dies => {}
+            }
             let point = faults.struck_at();
+            assert!(point.is_some(), "step {n} of {steps} was not met");
             let world = world.restarted(Arc::new(NoFaults)).await;
             finish(&world).await;
             assert_eq!(

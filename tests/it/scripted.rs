@@ -310,14 +310,6 @@ impl Desk {
         self.work().await;
         self.view(&run).await
     }
-
-    /// The same of another profile.
-    pub async fn collect_for(&mut self, profile: &str) -> RunView {
-        let mine = std::mem::replace(&mut self.profile, profile.into());
-        let run = self.collect().await;
-        self.profile = mine;
-        run
-    }
 }
 
 /// An account that was active at a moment.

@@ -19,17 +19,20 @@ fn work(key: &str, due_at: i64) -> NewJob {
     }
 }
 
-/// `table.column` with its type and whether it can be null.
+/// `table.column` with its type and whether it can be null; of a view only the names, because SQLite knows no types there.
 async fn columns(database: &Database) -> BTreeMap<String, (String, bool)> {
     let store = database.open().await;
     let mut tx = store.read().await.unwrap();
     let rows = sqlx::query(store.dialect().pick(
         "select m.name as t, p.name as c, lower(p.type) as ty, \
            cast(p.\"notnull\" = 0 and p.pk = 0 as integer) as nullable \
-         from sqlite_master m join pragma_table_info(m.name) p where m.type = 'table' and m.name not like 'sqlite_%'",
-        "select table_name::text as t, column_name::text as c, data_type::text as ty, \
-           (is_nullable = 'YES')::int::bigint as nullable \
-         from information_schema.columns where table_schema = 'public'",
+         from sqlite_master m join pragma_table_info(m.name) p where m.type = 'table' and m.name not like 'sqlite_%' \
+         union all select m.name, p.name, '', 1 from sqlite_master m join pragma_table_info(m.name) p where m.type = 'view'",
+        "select c.table_name::text as t, c.column_name::text as c, \
+           case t.table_type when 'VIEW' then '' else c.data_type end::text as ty, \
+           (t.table_type = 'VIEW' or c.is_nullable = 'YES')::int::bigint as nullable \
+         from information_schema.columns c join information_schema.tables t using (table_schema, table_name) \
+         where c.table_schema = 'public'",
     ))
     .fetch_all(tx.conn())
     .await

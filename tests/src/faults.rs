@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use seatwise::kernel::faults::{Faults, Injected};
+use tokio::sync::Notify;
 
 /// What happens from the n-th effect point on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub struct FaultAt {
     n: u32,
     mode: Mode,
     met: Mutex<Met>,
+    struck: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +44,7 @@ impl FaultAt {
             n,
             mode,
             met: Mutex::default(),
+            struck: Notify::new(),
         }
     }
 
@@ -67,6 +70,11 @@ impl FaultAt {
         self.lock().struck_at
     }
 
+    /// Waits until it strikes; for ever, if it never does.
+    pub async fn wait(&self) {
+        self.struck.notified().await;
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Met> {
         self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,7 +94,9 @@ impl Faults for FaultAt {
         if !strikes {
             return Ok(());
         }
-        met.struck_at.get_or_insert(point);
+        if met.struck_at.replace(point).is_none() {
+            self.struck.notify_one();
+        }
         if self.mode == Mode::Kills {
             kill_this_process();
         }

@@ -44,6 +44,8 @@ pub struct World {
     pub profile: String,
     /// The database underneath.
     pub database: Database,
+    /// How often the host was started; each start draws other numbers.
+    starts: u64,
 }
 
 impl World {
@@ -87,7 +89,7 @@ impl World {
         org.control().set_now(Some(T0_MS));
         let clock = Arc::new(SetClock::at(T0_MS));
         let store = database.open_with(faults.clone()).await;
-        let host = host(database, store, clock.clone(), &org, faults);
+        let host = host(database, store, clock.clone(), &org, faults, 1);
         identity::ensure_system(&host)
             .await
             .expect("the system's own actor is made");
@@ -124,6 +126,7 @@ impl World {
             ben,
             profile: profile.number,
             database: database.clone(),
+            starts: 1,
         }
     }
 
@@ -140,8 +143,14 @@ impl World {
         self.host.store.close().await;
         let store = self.database.open_with(faults.clone()).await;
         crate::database::expire_leases(&store).await;
-        let host = host(&self.database, store, self.clock.clone(), &self.org, faults);
-        Self { host, ..self }
+        let starts = self.starts + 1;
+        let clock = self.clock.clone();
+        let host = host(&self.database, store, clock, &self.org, faults, starts);
+        Self {
+            host,
+            starts,
+            ..self
+        }
     }
 
     /// Lets time pass for host and vendor.
@@ -241,6 +250,7 @@ fn host(
     clock: Arc<SetClock>,
     org: &Running,
     faults: Arc<dyn Faults>,
+    start: u64,
 ) -> Host {
     let mut allow = AllowTargets::none();
     allow.insert("127.0.0.1", org.address().port());
@@ -253,7 +263,7 @@ fn host(
     Host::new(Parts {
         store,
         clock,
-        chance: Arc::new(SeededChance::new(42)),
+        chance: Arc::new(SeededChance::new(42 + start)),
         faults,
         signer: Signer::new([7; 32]),
         sealer: Sealer::new(&[9; 32].into()),
