@@ -13,6 +13,7 @@ pub mod entitlements;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
+pub mod notify;
 pub mod people;
 pub mod profiles;
 pub mod reclamation;
