@@ -3,6 +3,7 @@
 //! Invariants (`sam-domain.md` §2.3): an alias is at most one level below its parent; a child's connector is its parent's; two published
 //! profiles share neither alias nor organization; a child never uses its parent's secret; nothing runs before publishing.
 
+pub mod acting;
 pub mod model;
 pub mod schedule;
 pub mod service;

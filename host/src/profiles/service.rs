@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::acting;
 use super::model::{self, ProfileEvent, ProfileFault, WriteMode};
 use super::schedule::{self, ScheduleError};
 use super::store::{self, CheckView, NewRow, ProfileRow};
@@ -591,6 +592,9 @@ pub async fn set_write_mode(
     let detail = json!({"from": row.write_mode.as_str(), "to": mode.as_str()});
     row.write_mode = mode;
     store::save(&mut tx, &row, &actor.id, now_ms).await?;
+    if let Some(organization) = &row.organization {
+        acting::wake_reclaim(host, &mut tx, organization).await?;
+    }
     host.audit(
         &mut tx,
         actor,

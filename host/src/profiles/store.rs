@@ -95,6 +95,20 @@ pub(super) async fn find(tx: &mut Tx, key: &str) -> Result<Option<ProfileRow>, S
     row.as_ref().map(profile).transpose()
 }
 
+/// The published or paused profile of an organization.
+pub(super) async fn find_by_organization(
+    tx: &mut Tx,
+    organization: &OrgId,
+) -> Result<Option<ProfileRow>, StoreError> {
+    let row = sqlx::query(select!(
+        " where p.organization_id = $1 and p.state in ('published', 'paused')"
+    ))
+    .bind(organization.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    row.as_ref().map(profile).transpose()
+}
+
 pub(super) async fn list(tx: &mut Tx) -> Result<Vec<ProfileRow>, StoreError> {
     sqlx::query(select!(" order by p.number"))
         .fetch_all(tx.conn())
