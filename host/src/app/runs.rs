@@ -10,8 +10,10 @@ use crate::catalog::service::CatalogError;
 use crate::connectors::ConnectorError;
 use crate::jobs::{self, Claimed, JobError, JobOutcome};
 use crate::kernel::RunId;
+use crate::notify::service as notify;
 use crate::people::service as people;
 use crate::profiles::ProfileSource;
+use crate::reclamation::{ReclamationError, follow, planning, rules};
 use crate::reconciliation::ReconciliationError;
 use crate::reconciliation::service as reconciliation;
 use crate::store::StoreError;
@@ -51,10 +53,13 @@ enum AfterError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
+    Reclamation(#[from] ReclamationError),
+    #[error(transparent)]
     Reconciliation(#[from] ReconciliationError),
 }
 
-/// The job of kind `AfterRun`: recognise identifiers and make models, match people, reconcile. Each step is a transaction
+/// The job of kind `AfterRun`: recognise identifiers and make models, match people, propose rules, confirm what was taken back,
+/// reconcile. Each step is a transaction
 /// of its own and changes nothing when repeated.
 pub async fn after_run(host: &Host, job: &Claimed) -> JobOutcome {
     match follow(host, job).await {
@@ -78,7 +83,61 @@ async fn follow(host: &Host, job: &Claimed) -> Result<(), AfterError> {
     tx.commit().await?;
     let mut tx = host.store.begin().await?;
     jobs::hold(&mut tx, job).await?;
+    rules::propose(host, &mut tx, &manifest).await?;
+    follow::follow_run(host, &mut tx, &ended.organization, ended.began_at).await?;
+    planning::wake(host, &mut tx, &ended.organization).await?;
     reconciliation::reconcile_in(host, &mut tx, "run").await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The job of kind `Outbox`: delivers what is due, and lets the time of silence run from the delivery.
+pub async fn outbox(host: &Host, job: &Claimed) -> JobOutcome {
+    match empty_outbox(host, job).await {
+        Ok(Some(at)) => JobOutcome::Again(at),
+        Ok(None) | Err(OutboxError::Job(JobError::Lost)) => JobOutcome::Done,
+        Err(error) => JobOutcome::RetryAt(host.now_ms() + AGAIN_MS, error.to_string()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum OutboxError {
+    #[error(transparent)]
+    Job(#[from] JobError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Reclamation(#[from] ReclamationError),
+}
+
+async fn empty_outbox(host: &Host, job: &Claimed) -> Result<Option<i64>, OutboxError> {
+    loop {
+        let due = notify::due(host).await?;
+        if due.is_empty() {
+            return Ok(notify::next_due(host).await?);
+        }
+        for message in due {
+            let is_wanted = follow::is_wanted(&mut host.store.read().await?, &message).await?;
+            let delivered = if is_wanted {
+                notify::deliver(host, &message).await
+            } else {
+                Ok(())
+            };
+            let mut tx = host.store.begin().await?;
+            jobs::hold(&mut tx, job).await?;
+            match delivered {
+                Ok(()) if !is_wanted => notify::withdraw(host, &mut tx, &message).await?,
+                Ok(()) => {
+                    if notify::mark_sent(host, &mut tx, &message).await? {
+                        follow::notice_delivered(host, &mut tx, &message).await?;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(message.id = %message.id, %error, "a message was not delivered");
+                    notify::put_off(host, &mut tx, &message, &error.to_string()).await?;
+                }
+            }
+            tx.commit().await?;
+        }
+    }
 }

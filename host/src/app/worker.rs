@@ -11,6 +11,7 @@ use super::host::Host;
 use super::runs;
 use crate::jobs::{self, Claimed, JobError, JobKind, JobOutcome};
 use crate::profiles;
+use crate::reclamation::{act, planning};
 use crate::store::StoreError;
 
 /// Pieces of work that one host does at once.
@@ -114,9 +115,8 @@ async fn handle(host: &Host, job: &Claimed) -> JobOutcome {
             Err(error) => JobOutcome::RetryAt(host.now_ms() + RETRY_MS, error.to_string()),
         },
         JobKind::Reconcile => crate::reconciliation::service::handle(host, job).await,
-        JobKind::Plan | JobKind::Reclaim | JobKind::Outbox => JobOutcome::Failed(format!(
-            "this version has no handler for {}",
-            job.kind.as_str()
-        )),
+        JobKind::Plan => planning::handle(host, job).await,
+        JobKind::Reclaim => act::handle(host, job).await,
+        JobKind::Outbox => runs::outbox(host, job).await,
     }
 }

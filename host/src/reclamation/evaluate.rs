@@ -72,26 +72,65 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The word, as the set-based statement and the API have it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Candidate { .. } => "candidate",
+            Self::InUse { .. } => "in_use",
+            Self::NotActive => "not_active",
+            Self::Unrecognised => "unrecognised",
+            Self::Free => "free",
+            Self::Exempt => "exempt",
+            Self::Excluded => "excluded",
+            Self::OtherKind => "other_kind",
+            Self::OutOfScope => "out_of_scope",
+            Self::NeverActiveLeftOut => "never_active_left_out",
+            Self::CoolingDown => "cooling_down",
+            Self::CannotJudge => "cannot_judge",
+        }
+    }
+
     /// One sentence for the person who asks why.
     #[must_use]
     pub fn because(&self) -> String {
         match self {
-            Self::Candidate { inactive_days } => format!("no activity for {inactive_days} days"),
+            Self::Candidate { inactive_days } => because("candidate", Some(*inactive_days), 0),
             Self::InUse {
                 inactive_days,
                 threshold_days,
-            } => format!("{inactive_days} < {threshold_days} days"),
-            Self::NotActive => "the account is not active".to_owned(),
-            Self::Unrecognised => "the identifier has no product yet".to_owned(),
-            Self::Free => "the product costs nothing".to_owned(),
-            Self::Exempt => "exempt".to_owned(),
-            Self::Excluded => "excluded by the rule".to_owned(),
-            Self::OtherKind => "not an account of a person".to_owned(),
-            Self::OutOfScope => "outside the rule's organizations".to_owned(),
-            Self::NeverActiveLeftOut => "never active, and the rule leaves those out".to_owned(),
-            Self::CoolingDown => "kept or given back a short while ago".to_owned(),
-            Self::CannotJudge => "last activity is not known".to_owned(),
+            } => because("in_use", Some(*inactive_days), *threshold_days),
+            other => says(other.word()).to_owned(),
         }
+    }
+}
+
+/// A verdict's word, as the set-based statement gives it, in words without numbers.
+#[must_use]
+pub fn says(verdict: &str) -> &'static str {
+    match verdict {
+        "candidate" => "named by the rule",
+        "in_use" => "used recently enough, or too new",
+        "not_active" => "the account is not active",
+        "unrecognised" => "the identifier has no product yet",
+        "free" => "the product costs nothing",
+        "exempt" => "exempt",
+        "excluded" => "excluded by the rule",
+        "other_kind" => "not an account of a person",
+        "out_of_scope" => "outside the rule's organizations",
+        "never_active_left_out" => "never active, and the rule leaves those out",
+        "cooling_down" => "kept or given back a short while ago",
+        _ => "last activity is not known",
+    }
+}
+
+/// The same with the numbers that decided.
+#[must_use]
+pub fn because(verdict: &str, inactive_days: Option<i64>, threshold_days: i64) -> String {
+    match (verdict, inactive_days) {
+        ("candidate", Some(days)) => format!("no activity for {days} days"),
+        ("in_use", Some(days)) => format!("{days} < {threshold_days} days"),
+        _ => says(verdict).to_owned(),
     }
 }
 

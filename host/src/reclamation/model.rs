@@ -265,7 +265,7 @@ pub struct RequestView {
 }
 
 /// A plan as an approver sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanView {
     /// What stands in the way: code, sentence, fix.
     pub blockers: Vec<BlockerView>,

@@ -16,6 +16,7 @@ use crate::kernel::clock::DAY_MS;
 use crate::kernel::digest::sha256_hex;
 use crate::kernel::money::MoneyError;
 use crate::kernel::{Day, IntoProblem, Problem, ProductId, ReconciliationId};
+use crate::reclamation::rules;
 use crate::store::numbers::{self, Series};
 use crate::store::{StoreError, Tx};
 
@@ -103,8 +104,18 @@ pub async fn reconcile_in(
     for (product, allocated, in_use) in entitlements::allocations(tx, day).await? {
         reserved.insert(product, Allocations { allocated, in_use });
     }
+    let named = rules::named_today(host, tx).await?;
     let mut views = Vec::new();
-    for held in store::held(tx).await? {
+    for mut held in store::held(tx).await? {
+        for org in &mut held.organizations {
+            let key = (held.product.clone(), org.organization.clone());
+            let it = named.get(&key).copied().unwrap_or_default();
+            org.stale = it.count;
+            // Before a version is in force there are no candidates: what they would be is what is shown.
+            if !it.is_in_force && org.candidates == 0 {
+                org.candidates = it.count;
+            }
+        }
         let facts = Facts {
             metric: held.metric,
             rights: by_product.remove(&held.product).unwrap_or_default(),

@@ -121,7 +121,6 @@ pub(super) async fn held(tx: &mut Tx) -> Result<Vec<Held>, StoreError> {
             row.try_get("organization_id")?,
         );
         it.candidates = row.try_get("candidates")?;
-        it.stale = it.candidates;
     }
     products
         .iter()
@@ -365,6 +364,7 @@ pub(super) async fn savings(tx: &mut Tx, year_start: i64) -> Result<Vec<Savings>
             "cash" => it.cash_minor += amount,
             _ => {
                 it.netted_minor += amount.abs();
+                it.avoided_minor -= amount.abs();
                 it.seats_returned -= seats.abs();
             }
         }

@@ -337,6 +337,8 @@ pub struct EndedRun {
     pub organization: OrgId,
     /// The connector that read it.
     pub connector_id: String,
+    /// When its reading began: it knows nothing of what was done at the vendor after that.
+    pub began_at: i64,
     /// When it was merged.
     pub ended_at: i64,
     /// A full run also told what ended; only then may anybody be named by absence.
@@ -362,6 +364,7 @@ pub async fn ended_run(host: &Host, run: &RunId) -> Result<EndedRun, SyncError> 
         profile: view.profile_id,
         organization,
         connector_id,
+        began_at: view.started_at.unwrap_or(view.created_at),
         ended_at,
         is_full: view.kind == RunKind::Full,
     })
