@@ -2,6 +2,7 @@
 //! database and a day of its own.
 
 mod crash;
+mod refusals;
 mod runs;
 mod salesforce_manifest;
 mod scripted;

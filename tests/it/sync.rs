@@ -1,5 +1,6 @@
 //! Downloads through the real component and the egress guard, against a practice org that misbehaves.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use seatwise::kernel::clock::{DAY_MS, HOUR_MS};
@@ -85,7 +86,7 @@ async fn a3_a_lasting_500_ends_the_run_after_five_tries_and_the_old_snapshot_sta
         let calls = world.org.control().requests("GET query");
         let run = world.collect().await;
         assert_eq!(run.state, RunState::Failed);
-        assert!(run.problem.is_some());
+        assert_eq!(code(&run), "salesforce.unknown_exception");
         assert!(
             world.org.control().requests("GET query") - calls <= 5,
             "at most five tries"
@@ -131,7 +132,7 @@ async fn a6_a_malformed_page_is_refused_and_a_lasting_one_ends_the_run() {
         world.org.control().set_faults(faults("malformed_every=1"));
         let run = world.collect().await;
         assert_eq!(run.state, RunState::Failed);
-        assert!(run.problem.is_some());
+        assert_eq!(code(&run), "salesforce.malformed");
         assert_eq!(world.facts().await, before);
     })
     .await;
@@ -146,7 +147,37 @@ async fn a7_a_maintenance_page_with_status_200_removes_nobody() {
         world.org.control().set_faults(faults("html_every=1"));
         let run = world.collect().await;
         assert_eq!(run.state, RunState::Failed);
+        assert_eq!(code(&run), "salesforce.maintenance");
         assert_eq!(world.facts().await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a8_a_slow_vendor_is_waited_for_and_the_progress_is_seen_meanwhile() {
+    on_both(|database| async move {
+        let world = world(&database).await;
+        world
+            .org
+            .control()
+            .set_faults(faults("slow_every=1,slow_ms=300"));
+        let run = world.collect_now().await.unwrap();
+        let watch = async {
+            let mut seen = BTreeSet::new();
+            while !world.run(&run).await.state.is_over() {
+                let now = world.run(&run).await;
+                if now.state == RunState::Running {
+                    seen.extend(now.percent());
+                }
+                assert_eq!(accounts(&world).await == 0, !now.state.is_over());
+                tokio::task::yield_now().await;
+            }
+            seen
+        };
+        let ((), seen) = tokio::join!(world.run_due_jobs(), watch);
+        assert_whole(&world.run(&run).await);
+        assert!(seen.len() >= 3, "shares of the accounts seen: {seen:?}");
+        assert_eq!(world.facts().await, undisturbed(&database).await);
     })
     .await;
 }
@@ -186,6 +217,7 @@ async fn a16_a_spent_budget_pauses_the_run_which_goes_on_at_its_cursor() {
         world.run_due_jobs().await;
         let paused = world.run(&run).await;
         assert_eq!(paused.state, RunState::PausedQuota, "{:?}", paused.problem);
+        assert_eq!(code(&paused), "salesforce.daily_limit");
         assert_eq!(accounts(&world).await, 0, "nothing of it is seen");
 
         // An hour later the window is still closed: one look, no storm.
@@ -227,7 +259,7 @@ async fn a19_a_page_that_points_to_itself_ends_the_run_within_bounds() {
         world.org.control().set_faults(faults("loop_next=1"));
         let run = world.collect().await;
         assert_eq!(run.state, RunState::Failed);
-        assert!(run.problem.is_some());
+        assert_eq!(code(&run), "salesforce.repeated_locator");
         assert!(run.pages <= 10, "{} pages", run.pages);
         assert_eq!(accounts(&world).await, 0);
     })
@@ -244,7 +276,7 @@ async fn a20_a_next_page_elsewhere_is_refused() {
             .set_faults(faults("evil_next=http://169.254.169.254/latest/meta-data"));
         let run = world.collect().await;
         assert_eq!(run.state, RunState::Failed);
-        assert!(run.problem.is_some());
+        assert_eq!(code(&run), "salesforce.foreign_locator");
         assert_eq!(accounts(&world).await, 0);
     })
     .await;
@@ -254,15 +286,13 @@ async fn a20_a_next_page_elsewhere_is_refused() {
 async fn a21_fewer_rows_than_the_vendor_counts_never_complete_a_run() {
     on_both(|database| async move {
         let world = world(&database).await;
+        assert_whole(&world.collect().await);
+        let before = world.facts().await;
         world.org.control().set_faults(faults("lie_total=1"));
         let run = world.collect().await;
-        assert_ne!(run.state, RunState::Complete);
-        assert!(run.problem.is_some());
-        assert_eq!(
-            accounts(&world).await,
-            0,
-            "a partial download shows nothing"
-        );
+        assert_eq!(run.state, RunState::Failed);
+        assert_eq!(code(&run), "salesforce.rows_missing");
+        assert_eq!(world.facts().await, before, "nothing of it is applied");
     })
     .await;
 }
@@ -343,6 +373,45 @@ async fn a_download_never_writes_to_the_vendor() {
         assert_whole(&world.collect().await);
         assert!(world.org.control().writes().is_empty());
         assert_eq!(world.org.control().requests("PATCH record"), 0);
+    })
+    .await;
+}
+
+/// Calls of [`CALLS_OF_A_RUN`] that count against the vendor's limit: all but userinfo.
+const COUNTED_CALLS: u64 = CALLS_OF_A_RUN - 1;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_74_999_of_100_000_calls_a_run_goes_on_and_at_75_000_it_pauses() {
+    on_both(|database| async move {
+        let expected = undisturbed(&database).await;
+        let world = world(&database).await;
+        let control = world.org.control();
+        control.set_api_used(74_999 - COUNTED_CALLS);
+        let run = world.collect().await;
+        assert_whole(&run);
+        control.set_api_used(75_000 - COUNTED_CALLS);
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::PausedQuota);
+        assert_eq!(code(&run), "sync.paused_quota");
+        assert!(
+            run.problem
+                .unwrap()
+                .message
+                .contains("75000 of the vendor's 100000")
+        );
+        assert_eq!(world.facts().await, expected);
+
+        // It goes on five points lower, by one cheap look an hour.
+        for (used, state) in [
+            (70_000, RunState::PausedQuota),
+            (69_999, RunState::Complete),
+        ] {
+            control.set_api_used(used - 1);
+            world.advance(HOUR_MS);
+            world.run_due_jobs().await;
+            assert_eq!(world.run(&run.id).await.state, state, "at {used}");
+        }
+        assert_eq!(world.facts().await, expected);
     })
     .await;
 }

@@ -153,6 +153,35 @@ impl World {
         }
     }
 
+    /// Another org answers at the same address from now on.
+    ///
+    /// # Panics
+    /// When the address is not free again within ten seconds.
+    pub async fn moved_to(self, spec: OrgSpec) -> Self {
+        let address = self.org.address();
+        self.org.stop();
+        let now = self.host.now_ms();
+        let listen = Listen {
+            http: address,
+            https: None,
+        };
+        let org = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+            loop {
+                match PracticeOrg::start(spec.clone(), listen).await {
+                    Ok(org) => return org,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await
+        .expect("the address is free again");
+        org.control().set_now(Some(now));
+        Self {
+            org: Arc::new(org),
+            ..self
+        }
+    }
+
     /// Lets time pass for host and vendor.
     pub fn advance(&self, ms: i64) {
         self.clock.advance(ms);

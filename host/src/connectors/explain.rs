@@ -1,7 +1,7 @@
 //! What a failure means for a person: the connector's error table first, then the kind of failure. Pure.
 
 use seatwise_runtime::contract::types::{Failure, FailureKind};
-use seatwise_runtime::manifest::ErrorPlace;
+use seatwise_runtime::manifest::{ErrorPlace, ErrorRule};
 use seatwise_runtime::{CallError, Manifest};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::kernel::Problem;
 #[must_use]
 pub fn failure(manifest: &Manifest, at: ErrorPlace, failure: &Failure) -> Problem {
     let detail = json!({"vendor_code": failure.code, "vendor_message": failure.message});
-    if let Some(rule) = manifest.error(at, &failure.code, &failure.message) {
+    if let Some(rule) = rule(manifest, at, failure) {
         let problem = Problem::new(
             &rule.code,
             status(failure.kind),
@@ -59,6 +59,17 @@ fn error_code(error: &CallError) -> &'static str {
         CallError::Limit { .. } => "connector.limit",
         _ => "connector.trap",
     }
+}
+
+/// The connector's word for it. A call of the API may fail because no token could be had for it; the guest hands such a failure
+/// on unchanged, so what the table does not know of the API is looked up among the answers to token calls.
+fn rule<'m>(manifest: &'m Manifest, at: ErrorPlace, failure: &Failure) -> Option<&'m ErrorRule> {
+    let known = |at| manifest.error(at, &failure.code, &failure.message);
+    known(at).or_else(|| {
+        (at == ErrorPlace::Api)
+            .then(|| known(ErrorPlace::Token))
+            .flatten()
+    })
 }
 
 /// Where a failure of a call was met: the egress guard's own codes mean that no answer came.
@@ -178,7 +189,10 @@ mod tests {
             message: "invalid client credentials".to_owned(),
             retry_after_ms: None,
         };
-        let problem = failure(&manifest(), ErrorPlace::Token, &wrong);
-        assert_eq!(problem.fix.field.as_deref(), Some("client_secret"));
+        // At the token endpoint, and when a call of the API failed for want of a token.
+        for at in [ErrorPlace::Token, ErrorPlace::Api] {
+            let problem = failure(&manifest(), at, &wrong);
+            assert_eq!(problem.fix.field.as_deref(), Some("client_secret"));
+        }
     }
 }

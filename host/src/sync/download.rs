@@ -213,7 +213,7 @@ impl Drive {
                 "Publish the profile; that names its organization",
             )));
         };
-        let (told, _) = self.call(|| self.source.identify()).await?;
+        let (told, first) = self.call(|| self.source.identify()).await?;
         let (outline, retries) = self.call(|| self.source.begin(self.since(run))).await?;
         let usage = outline.usage;
         let digest = self.source.digest().await;
@@ -247,7 +247,7 @@ impl Drive {
         if !store::advance(&mut tx, &self.run, RunState::Running, Stage::Subscriptions).await? {
             return Err(Halt::Gone);
         }
-        store::add_retries(&mut tx, &self.run, retries).await?;
+        store::add_retries(&mut tx, &self.run, first + retries).await?;
         tx.commit().await?;
         self.pass_gate(usage, false).await
     }

@@ -71,12 +71,7 @@ impl Plan {
             )
         };
         let object = Object::parse(&query.from).ok_or_else(unsupported)?;
-        let hidden = match object {
-            Object::UserLicense => !org.rights.view_setup,
-            Object::UserLogin => !org.rights.manage_users,
-            _ => false,
-        };
-        if hidden {
+        if is_hidden(org, object) {
             return Err(unsupported());
         }
         if query.offset > 2000 {
@@ -341,6 +336,15 @@ fn string(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether the running user's rights do not show an object.
+fn is_hidden(org: &Org, object: Object) -> bool {
+    match object {
+        Object::UserLicense => !org.rights.view_setup,
+        Object::UserLogin => !org.rights.manage_users,
+        _ => false,
+    }
+}
+
 fn column(org: &Org, from: Object, path: &[String]) -> Result<Column, ApiError> {
     let mut object = from;
     let mut parents = Vec::new();
@@ -352,7 +356,11 @@ fn column(org: &Org, from: Object, path: &[String]) -> Result<Column, ApiError> 
         ));
     };
     for name in through {
-        let Some(parent) = object.parent(name) else {
+        // What cannot be seen cannot be reached through another object either.
+        let parent = object
+            .parent(name)
+            .filter(|parent| !is_hidden(org, *parent));
+        let Some(parent) = parent else {
             let message = format!(
                 "\nDidn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name."
             );
