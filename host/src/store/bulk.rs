@@ -1,14 +1,15 @@
 //! Many rows a statement, never one statement a row (`performance.md` §2.1: six times faster).
 //!
-//! The texts are built here, with `$n` parameters that both databases understand: the library's own builder writes `?` for a
-//! connection whose database it learns at run time, and PostgreSQL refuses that.
+//! The texts are built here, because the library's own builder writes `?` for a connection whose database it learns at run time, and
+//! PostgreSQL refuses that. SQLite takes `$n` as a name, and looks each name up in a list of all: with thousands of them that
+//! costs more than the rows, so it gets `?`.
 
 use std::fmt::Write as _;
 
 use sqlx::any::AnyArguments;
 use sqlx::{Any, Arguments as _, AssertSqlSafe, Encode, Type};
 
-use super::{StoreError, Tx};
+use super::{Dialect, StoreError, Tx};
 
 /// Parameters in one statement: SQLite's limit is 32,766 and PostgreSQL's 65,535.
 const MAX_PARAMETERS: usize = 30_000;
@@ -54,6 +55,7 @@ pub async fn insert<T>(
     rows: &[T],
     mut bind: impl FnMut(&mut Values, &T),
 ) -> Result<u64, StoreError> {
+    let dialect = tx.dialect();
     let mut written = 0;
     for chunk in rows.chunks((MAX_PARAMETERS / columns.max(1)).max(1)) {
         let mut values = Values::default();
@@ -61,7 +63,7 @@ pub async fn insert<T>(
         for (at, row) in chunk.iter().enumerate() {
             bind(&mut values, row);
             text.push_str(if at == 0 { "(" } else { ", (" });
-            push_parameters(&mut text, at * columns + 1, columns);
+            push_parameters(&mut text, dialect, at * columns + 1, columns);
         }
         text.push(' ');
         text.push_str(tail);
@@ -80,6 +82,11 @@ pub async fn update_listed(
     first: i64,
     ids: &[String],
 ) -> Result<u64, StoreError> {
+    let dialect = tx.dialect();
+    let head = match dialect {
+        Dialect::Sqlite => head.replacen("$1", "?", 1),
+        Dialect::Postgres => head.to_owned(),
+    };
     let mut written = 0;
     for chunk in ids.chunks(MAX_PARAMETERS - 1) {
         let mut values = Values::default();
@@ -88,18 +95,23 @@ pub async fn update_listed(
             values.push_bind(id.clone());
         }
         let mut text = format!("{head}(");
-        push_parameters(&mut text, 2, chunk.len());
+        push_parameters(&mut text, dialect, 2, chunk.len());
         written += values.execute(tx, text).await?;
     }
     Ok(written)
 }
 
-/// `$5, $6, $7)`.
-fn push_parameters(text: &mut String, from: usize, count: usize) {
+/// `$5, $6, $7)`, on SQLite `?, ?, ?)`.
+fn push_parameters(text: &mut String, dialect: Dialect, from: usize, count: usize) {
     for number in from..from + count {
-        let comma = if number == from { "" } else { ", " };
+        if number > from {
+            text.push_str(", ");
+        }
         // Writing to a String cannot fail.
-        let _ = write!(text, "{comma}${number}");
+        let _ = match dialect {
+            Dialect::Sqlite => text.write_str("?"),
+            Dialect::Postgres => write!(text, "${number}"),
+        };
     }
     text.push(')');
 }
