@@ -58,11 +58,26 @@ impl Cluster {
     /// When the server refuses.
     #[must_use]
     pub fn create_database(&self) -> String {
+        self.create_from("template0")
+    }
+
+    /// Makes a copy of one of this cluster's databases, which nobody may be connected to, and returns its URL.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[must_use]
+    pub fn copy_database(&self, url: &str) -> String {
+        let name = url.rsplit('/').find_map(|part| part.split_once('?'));
+        let (name, _) = name.unwrap_or_else(|| panic!("{url} is no database of this cluster"));
+        self.create_from(name)
+    }
+
+    fn create_from(&self, template: &str) -> String {
         let name = format!("t{}", self.next.fetch_add(1, Ordering::Relaxed));
         let made = self
             .psql(
                 "postgres",
-                &format!("create database {name} template template0"),
+                &format!("create database {name} template {template}"),
             )
             .unwrap_or_else(|error| panic!("create database {name}: {error}"));
         assert!(

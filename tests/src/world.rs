@@ -233,30 +233,12 @@ impl World {
             .expect("runs can be listed")
     }
 
-    /// Everything that others can see of the download: accounts, subscriptions, pools, without their times.
+    /// See [`facts`].
     ///
     /// # Panics
     /// When the database cannot be read.
     pub async fn facts(&self) -> Vec<String> {
-        let mut tx = self.host.store.read().await.expect("a read begins");
-        let mut facts = Vec::new();
-        for statement in [
-            "select 'account ' || vendor_id || ' ' || principal || ' active ' || cast(is_active as text) || ' frozen ' || frozen \
-               || ' ' || activity_state || ' ' || coalesce(cast(activity_at as text), '-') || ' gone ' || cast(is_gone as text) as fact \
-             from accounts where valid_to is null",
-            "select 'subscription ' || account_id || ' ' || identifier || ' active ' || cast(is_active as text) as fact \
-             from subscriptions where valid_to is null",
-            "select 'pool ' || identifier || ' ' || coalesce(cast(owned as text), '-') || ' ' || coalesce(cast(used as text), '-') as fact \
-             from pools where valid_to is null",
-        ] {
-            let rows = sqlx::query(statement)
-                .fetch_all(tx.conn())
-                .await
-                .expect("facts can be read");
-            facts.extend(rows.iter().map(|row| row.get::<String, _>("fact")));
-        }
-        facts.sort();
-        facts
+        facts(&self.host.store).await
     }
 
     /// One number from the database.
@@ -271,6 +253,32 @@ impl World {
             .expect("the statement counts")
             .get(0)
     }
+}
+
+/// Everything that others can see of the download: accounts, subscriptions, pools, without their times.
+///
+/// # Panics
+/// When the database cannot be read.
+pub async fn facts(store: &Store) -> Vec<String> {
+    let mut tx = store.read().await.expect("a read begins");
+    let mut facts = Vec::new();
+    for statement in [
+        "select 'account ' || vendor_id || ' ' || principal || ' active ' || cast(is_active as text) || ' frozen ' || frozen \
+           || ' ' || activity_state || ' ' || coalesce(cast(activity_at as text), '-') || ' gone ' || cast(is_gone as text) as fact \
+         from accounts where valid_to is null",
+        "select 'subscription ' || account_id || ' ' || identifier || ' active ' || cast(is_active as text) as fact \
+         from subscriptions where valid_to is null",
+        "select 'pool ' || identifier || ' ' || coalesce(cast(owned as text), '-') || ' ' || coalesce(cast(used as text), '-') as fact \
+         from pools where valid_to is null",
+    ] {
+        let rows = sqlx::query(statement)
+            .fetch_all(tx.conn())
+            .await
+            .expect("facts can be read");
+        facts.extend(rows.iter().map(|row| row.get::<String, _>("fact")));
+    }
+    facts.sort();
+    facts
 }
 
 fn host(

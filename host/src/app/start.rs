@@ -89,9 +89,11 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
         allow.add(target).map_err(StartError::Target)?;
     }
     let default = format!("sqlite:{}", start.data.join("seatwise.db").display());
-    let store = Store::open(
+    let who = format!("process {} at {}", std::process::id(), start.public_url);
+    let store = Store::open_alone(
         start.database.unwrap_or(&default),
         Arc::clone(&start.faults),
+        &who,
     )
     .await?;
     let cache_dir = Some(start.data.join("compiled"));

@@ -4,6 +4,8 @@
 //! turn into a write behind another's back (`SQLITE_BUSY_SNAPSHOT` cannot happen); reading connections cannot write. Only
 //! this module and files named `store.rs` know sqlx.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
 use crate::kernel::faults::{Faults, Injected};
 use crate::kernel::{IntoProblem, Problem};
 
+mod alone;
 pub mod bulk;
 pub mod dialect;
 mod migrate;
@@ -34,6 +37,8 @@ pub struct Store {
     reader: AnyPool,
     dialect: Dialect,
     faults: Arc<dyn Faults>,
+    /// Keeps other hosts away from an embedded database; see [`Store::open_alone`].
+    _lock: Option<Arc<File>>,
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it leaves nothing.
@@ -49,6 +54,12 @@ pub enum StoreError {
     /// The address names no database we know.
     #[error("`{0}` is not a database address")]
     Address(String),
+    /// Another host works on the same embedded database.
+    #[error("it is held by {0}; stop that host, or choose another --data folder")]
+    Held(String),
+    /// The lock beside an embedded database.
+    #[error("the lock {path} cannot be used: {1}", path = .0.display())]
+    Lock(PathBuf, #[source] std::io::Error),
     /// The schema is newer than this program, or a migration failed.
     #[error("the database schema could not be brought to this version: {0}")]
     Migrate(String),
@@ -159,6 +170,25 @@ impl Store {
             reader,
             dialect,
             faults,
+            _lock: None,
+        })
+    }
+
+    /// As [`Store::open`], and keeps every other host away from an embedded database until the last clone is dropped. `who` is what
+    /// such a host is told.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`], and as [`Store::open`].
+    pub async fn open_alone(
+        url: &str,
+        faults: Arc<dyn Faults>,
+        who: &str,
+    ) -> Result<Self, StoreError> {
+        let lock = alone::hold(url, who)?.map(Arc::new);
+        let store = Self::open(url, faults).await?;
+        Ok(Self {
+            _lock: lock,
+            ..store
         })
     }
 
