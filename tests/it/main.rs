@@ -8,3 +8,4 @@ mod salesforce_manifest;
 mod scripted;
 mod store;
 mod sync;
+mod worked_example;

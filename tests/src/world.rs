@@ -89,7 +89,14 @@ impl World {
         org.control().set_now(Some(T0_MS));
         let clock = Arc::new(SetClock::at(T0_MS));
         let store = database.open_with(faults.clone()).await;
-        let host = host(database, store, clock.clone(), &org, faults, 1);
+        let host = host(
+            database,
+            store,
+            clock.clone(),
+            &[org.address().port()],
+            faults,
+            1,
+        );
         identity::ensure_system(&host)
             .await
             .expect("the system's own actor is made");
@@ -145,7 +152,14 @@ impl World {
         crate::database::expire_leases(&store).await;
         let starts = self.starts + 1;
         let clock = self.clock.clone();
-        let host = host(&self.database, store, clock, &self.org, faults, starts);
+        let host = host(
+            &self.database,
+            store,
+            clock,
+            &[self.org.address().port()],
+            faults,
+            starts,
+        );
         Self {
             host,
             starts,
@@ -281,16 +295,18 @@ pub async fn facts(store: &Store) -> Vec<String> {
     facts
 }
 
-fn host(
+pub(crate) fn host(
     database: &Database,
     store: Store,
     clock: Arc<SetClock>,
-    org: &Running,
+    ports: &[u16],
     faults: Arc<dyn Faults>,
     start: u64,
 ) -> Host {
     let mut allow = AllowTargets::none();
-    allow.insert("127.0.0.1", org.address().port());
+    for port in ports {
+        allow.insert("127.0.0.1", *port);
+    }
     let connectors = Connectors::new(ConnectorOptions {
         cache_dir: Some(std::env::temp_dir().join("seatwise-tests-compiled")),
         allow,
@@ -313,7 +329,7 @@ fn host(
 }
 
 /// Creates a person with one role and signs them in.
-async fn person(host: &Host, name: &str, role: Role) -> Actor {
+pub(crate) async fn person(host: &Host, name: &str, role: Role) -> Actor {
     let new = NewPrincipal {
         kind: seatwise::identity::service::PrincipalKind::Person,
         name: name.to_owned(),

@@ -83,6 +83,21 @@ pub struct NewJob {
     pub payload: Value,
 }
 
+impl NewJob {
+    /// The one job of a kind that an organization has; whoever changes what it looks at wakes it.
+    #[must_use]
+    pub fn of_organization(kind: JobKind, organization: &OrgId, due_at: i64) -> Self {
+        Self {
+            kind,
+            organization: Some(organization.clone()),
+            key: format!("{}:{organization}", kind.as_str()),
+            subject: organization.to_string(),
+            due_at,
+            payload: Value::Null,
+        }
+    }
+}
+
 /// A job in the hands of this worker.
 #[derive(Clone, Debug)]
 pub struct Claimed {

@@ -11,6 +11,7 @@ use super::store::{self, Known};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Denied, Permission};
+use crate::jobs::{JobKind, NewJob};
 use crate::kernel::{
     BusinessUnitId, EmploymentId, IntoProblem, OrgId, PersonId, Problem, ResolutionRuleId,
 };
@@ -204,6 +205,11 @@ pub async fn match_accounts(
     {
         matched += store::match_by_rule(tx, organization, rule, now_ms).await?;
     }
+    if matched > 0 {
+        // What waited for its holder to be known can go on.
+        let job = NewJob::of_organization(JobKind::Plan, organization, now_ms);
+        host.wake(tx, &job).await?;
+    }
     Ok(i64::try_from(matched).unwrap_or(i64::MAX))
 }
 
@@ -284,6 +290,8 @@ pub async fn match_by_hand(
     if !done {
         return Err(PeopleError::NotFound(format!("account {account}")));
     }
+    let job = NewJob::of_organization(JobKind::Plan, organization, host.now_ms());
+    host.wake(&mut tx, &job).await?;
     let entry = Entry {
         event: "account.matched",
         subject_kind: "account",

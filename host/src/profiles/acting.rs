@@ -40,19 +40,6 @@ pub async fn acting_for(tx: &mut Tx, organization: &OrgId) -> Result<Option<Acti
     }))
 }
 
-/// The job that looks after an organization's candidates. Whoever changes what stands in their way wakes it.
-#[must_use]
-pub fn reclaim_job(organization: &OrgId, due_at: i64) -> NewJob {
-    NewJob {
-        kind: JobKind::Reclaim,
-        organization: Some(organization.clone()),
-        key: format!("reclaim:{organization}"),
-        subject: organization.to_string(),
-        due_at,
-        payload: serde_json::Value::Null,
-    }
-}
-
 /// Looks after an organization's candidates soon.
 ///
 /// # Errors
@@ -62,6 +49,6 @@ pub async fn wake_reclaim(
     tx: &mut Tx,
     organization: &OrgId,
 ) -> Result<(), StoreError> {
-    host.wake(tx, &reclaim_job(organization, host.now_ms()))
-        .await
+    let job = NewJob::of_organization(JobKind::Reclaim, organization, host.now_ms());
+    host.wake(tx, &job).await
 }

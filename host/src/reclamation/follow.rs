@@ -8,6 +8,7 @@ use super::{ReclamationError, savings};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::Actor;
+use crate::jobs::{JobKind, NewJob};
 use crate::kernel::clock::DAY_MS;
 use crate::kernel::{Day, OrgId};
 use crate::notify::{Message, NewMessage, NotifyError, service as notify};
@@ -209,8 +210,8 @@ pub async fn notice_delivered(
         message.recipient
     ));
     store::touch(tx, &row).await?;
-    host.wake(tx, &acting::reclaim_job(&row.organization_id, until))
-        .await?;
+    let job = NewJob::of_organization(JobKind::Reclaim, &row.organization_id, until);
+    host.wake(tx, &job).await?;
     Ok(())
 }
 

@@ -45,14 +45,7 @@ pub async fn wake(
     tx: &mut Tx,
     organization: &OrgId,
 ) -> Result<(), crate::store::StoreError> {
-    let job = NewJob {
-        kind: JobKind::Plan,
-        organization: Some(organization.clone()),
-        key: format!("plan:{organization}"),
-        subject: organization.to_string(),
-        due_at: host.now_ms(),
-        payload: serde_json::Value::Null,
-    };
+    let job = NewJob::of_organization(JobKind::Plan, organization, host.now_ms());
     host.wake(tx, &job).await
 }
 
