@@ -5,7 +5,8 @@
 mod practice;
 
 pub use practice::{
-    PracticeError, RunningOrg, Scenario, ScenarioEntitlement, ScenarioOrg, scenario, serve,
+    PracticeError, RunningOrg, Scenario, ScenarioEntitlement, ScenarioExemption, ScenarioOrg,
+    scenario, serve,
 };
 
 /// One connector of this build.

@@ -64,6 +64,12 @@ impl RunningOrg {
         self.org.control().used_licences(identifier)
     }
 
+    /// How many writes reached one record, by the vendor's id.
+    #[must_use]
+    pub fn writes_to(&self, id: &str) -> usize {
+        self.org.control().write_count(id)
+    }
+
     /// How many writes reached the vendor's records.
     #[must_use]
     pub fn writes(&self) -> usize {
@@ -91,6 +97,16 @@ pub struct ScenarioEntitlement {
     pub days: (i64, i64),
 }
 
+/// Somebody who is never named by a rule.
+pub struct ScenarioExemption {
+    /// User principal name.
+    pub principal: &'static str,
+    /// Kind of exemption.
+    pub kind: &'static str,
+    /// Why.
+    pub reason: &'static str,
+}
+
 /// A company with its orgs, people and rights.
 pub struct Scenario {
     /// Connector of all orgs.
@@ -101,6 +117,8 @@ pub struct Scenario {
     pub people_csv: String,
     /// Rights, shared by contract.
     pub entitlements: Vec<ScenarioEntitlement>,
+    /// Who is never named by a rule.
+    pub exemptions: Vec<ScenarioExemption>,
     /// Currency of the prices.
     pub currency: &'static str,
     /// Identifiers whose seats must agree with the vendor's own count.
@@ -158,6 +176,18 @@ pub async fn scenario(now_ms: i64, users: u64, seed: u64) -> Result<Scenario, Pr
                 rights: Some(5),
                 unit_price: "1800",
                 days: (-455, -90),
+            },
+        ],
+        exemptions: vec![
+            ScenarioExemption {
+                principal: "gus@example.com",
+                kind: "vip",
+                reason: "member of the board",
+            },
+            ScenarioExemption {
+                principal: "integ@example.com",
+                kind: "service_account",
+                reason: "nightly import of the data warehouse",
             },
         ],
         currency: "USD",

@@ -524,7 +524,7 @@ async fn give(
     let rows = life::advance_all(host, tx, actor, event, rows, &note).await?;
     if asks {
         for row in &rows {
-            follow::ask_holder(host, tx, row, deciding.days).await?;
+            follow::ask_holder(host, tx, row, deciding).await?;
         }
     }
     for organization in &organizations {

@@ -269,7 +269,7 @@ pub async fn release(
             .await?
             .ok_or_else(|| not_found("rule", row.rule_id.as_str()))?;
         let version = rules::get_version(&mut tx, &rule, &row.rule_version_id).await?;
-        follow::ask_holder(host, &mut tx, &row, version.deciding.days).await?;
+        follow::ask_holder(host, &mut tx, &row, &version.deciding).await?;
     }
     let note = Note::because("released", why);
     act(

@@ -2,6 +2,7 @@
 
 use super::candidate::{Event, State};
 use super::life::{self, Note};
+use super::rule::{Deciding, Silence};
 use super::store::candidates::{self as store, CandidateRow, WithFacts};
 use super::store::{controls, rules};
 use super::{ReclamationError, savings};
@@ -130,8 +131,15 @@ pub(super) async fn ask_holder(
     host: &Host,
     tx: &mut Tx,
     row: &CandidateRow,
-    days: i64,
+    deciding: &Deciding,
 ) -> Result<(), ReclamationError> {
+    let days = deciding.days;
+    let silence = match deciding.silence {
+        Silence::Reclaim => {
+            "If you do not need it, tell them, or do nothing: it is then taken back."
+        }
+        Silence::Hold => "If you do not need it, tell them.",
+    };
     let Some(holder) = store::holder(tx, &row.id).await? else {
         return Ok(());
     };
@@ -146,7 +154,7 @@ pub(super) async fn ask_holder(
         body: format!(
             "Hello {},\n\nyour account {} in {} has a seat of {}, and no activity was seen for {} days.\n\n\
              If you need it, tell your software asset management team within {days} days and say what for; they decide about it.\n\
-             If you do not need it, tell them, or do nothing.\n\nReference: {}\n",
+             {silence}\n\nReference: {}\n",
             holder.name,
             holder.principal,
             holder.organization,

@@ -9,8 +9,9 @@ use crate::entitlements::service as entitlements;
 use crate::kernel::{ActionId, Day, OrgId, ProductId, SavingsEventId};
 use crate::store::Tx;
 
-/// Rights owned and seats active where one covers the other: over the contract where it is shared, else in the organization.
-/// `None` where nobody said what is owned, or it is unlimited.
+/// Rights owned, and seats that were active before what is still to be booked came back, where one covers the other: over the
+/// contract where it is shared, else in the organization. Seats that a download has seen gone and none has confirmed yet count as
+/// active, so that the order of confirmations does not matter. `None` where nobody said what is owned, or it is unlimited.
 async fn cover(
     tx: &mut Tx,
     product: &ProductId,
@@ -24,14 +25,17 @@ async fn cover(
         let owned = shared
             .iter()
             .try_fold(0_i64, |sum, (_, right)| Some(sum + right.rights?));
-        return Ok(owned.map(|owned| (owned, seats.iter().map(|(_, n)| n).sum())));
+        let gone = controls::seats_gone_unconfirmed(tx, product, None).await?;
+        let active = seats.iter().map(|(_, n)| n).sum::<i64>();
+        return Ok(owned.map(|owned| (owned, active + gone)));
     }
     let owned = controls::vendor_seats(tx, product, organization).await?;
     let active = seats
         .iter()
         .find(|(id, _)| id == organization)
         .map_or(0, |(_, n)| *n);
-    Ok(owned.map(|owned| (owned, active)))
+    let gone = controls::seats_gone_unconfirmed(tx, product, Some(organization)).await?;
+    Ok(owned.map(|owned| (owned, active + gone)))
 }
 
 /// Books seats that a complete download has confirmed as gone. `confirmed` are of one organization; each action counts once a

@@ -286,3 +286,21 @@ pub(in crate::reclamation) async fn vendor_seats(
         Ok(None)
     }
 }
+
+/// Seats of a product that were taken back and are gone, and that no download has confirmed yet.
+pub(in crate::reclamation) async fn seats_gone_unconfirmed(
+    tx: &mut Tx,
+    product: &ProductId,
+    organization: Option<&OrgId>,
+) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "select count(*) as n from candidates c where c.product_id = $1 and c.state = 'reclaimed' and ($2 = '' or c.organization_id = $2) \
+           and not exists (select 1 from subscriptions s where s.organization_id = c.organization_id and s.account_id = c.account_id \
+             and s.identifier = c.identifier and s.valid_to is null and s.is_active = 1)",
+    )
+    .bind(product.as_str())
+    .bind(organization.map_or("", |id| id.as_str()))
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(row.try_get("n")?)
+}

@@ -1,4 +1,6 @@
-//! `seatwise demo`: the main job on local practice orgs, as far as this version goes, then the pages with everything in them.
+//! `seatwise demo`: the main job on local practice orgs, then the pages with everything in them; with `--once` headless to the end.
+
+mod reclaim;
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
@@ -18,11 +20,12 @@ use crate::entitlements::model::SourceOfRights;
 use crate::entitlements::service::{self as entitlements, NewEntitlement};
 use crate::entitlements::terms::Period;
 use crate::identity::roles::{Actor, Role, Via};
-use crate::kernel::clock::SystemClock;
+use crate::kernel::clock::{ShiftedClock, SystemClock};
 use crate::kernel::faults::NoFaults;
 use crate::kernel::{Clock as _, Day, IntoProblem, PrincipalId, RunId};
 use crate::people::service as people;
 use crate::profiles::service::{self as profiles, NewProfile};
+use crate::reclamation::controls::{self, NewExemption};
 use crate::reconciliation::ReconciliationView;
 use crate::reconciliation::service as reconciliation;
 use crate::sync::RunState;
@@ -49,6 +52,7 @@ pub async fn demo(args: DemoArgs) -> Result<(), StartError> {
         .iter()
         .map(|org| org.org.target.clone())
         .collect();
+    let clock = Arc::new(ShiftedClock::default());
     let temporary = std::env::temp_dir().join(format!("seatwise-demo-{}", std::process::id()));
     let data = args.data.clone().unwrap_or_else(|| temporary.clone());
     let host = start::open(Start {
@@ -56,17 +60,21 @@ pub async fn demo(args: DemoArgs) -> Result<(), StartError> {
         database: args.database.as_deref(),
         public_url: format!("http://{address}"),
         allow: &allow,
-        clock: Arc::new(SystemClock),
+        clock: clock.clone(),
         faults: Arc::new(NoFaults),
     })
     .await?;
-    let done = play(&host, &scenario).await;
-    let ended = match done {
-        Ok(()) if args.once => {
+    let played = play(&host, &scenario).await;
+    let ended = match played {
+        Ok(people) if args.once => {
+            let ended = reclaim::to_the_end(&host, &clock, &scenario, &people).await;
             host.store.close().await;
-            Ok(())
+            ended
         }
-        Ok(()) => {
+        Ok(_) => {
+            println!(
+                "\nBoth profiles are in dry run: nothing is written to a vendor until Ana goes live with them."
+            );
             println!("\nThe pages: http://{address}");
             introduce(&host).await?;
             println!(
@@ -127,7 +135,16 @@ pub async fn practice_org(args: PracticeOrgArgs) -> Result<(), StartError> {
         .map_err(|error| StartError::Demo(format!("signals cannot be listened for: {error}")))
 }
 
-async fn play(host: &Host, scenario: &Scenario) -> Result<(), StartError> {
+/// Who plays.
+struct People {
+    /// Connects the orgs, sets prices and exemptions.
+    ana: Actor,
+    /// Approves.
+    ben: Actor,
+}
+
+/// Connects, downloads, reconciles, and shows the proposed rule with its numbers.
+async fn play(host: &Host, scenario: &Scenario) -> Result<People, StartError> {
     let ana = person(
         host,
         "Ana",
@@ -135,7 +152,7 @@ async fn play(host: &Host, scenario: &Scenario) -> Result<(), StartError> {
         &[Role::SamIntegrator, Role::SamAdmin],
     )
     .await?;
-    person(
+    let ben = person(
         host,
         "Ben",
         "ben@example.com",
@@ -143,6 +160,7 @@ async fn play(host: &Host, scenario: &Scenario) -> Result<(), StartError> {
     )
     .await?;
     let ana = actor(ana, "Ana", &[Role::SamIntegrator, Role::SamAdmin]);
+    let ben = actor(ben, "Ben", &[Role::Approver, Role::SamUser]);
     let imported = people::import_csv(host, &ana, &scenario.people_csv)
         .await
         .map_err(told)?;
@@ -199,6 +217,19 @@ async fn play(host: &Host, scenario: &Scenario) -> Result<(), StartError> {
         "Ana enters {} entitlements, shared by contract",
         scenario.entitlements.len()
     );
+    for exempt in &scenario.exemptions {
+        let new = NewExemption {
+            organization: None,
+            principal: exempt.principal.to_owned(),
+            kind: exempt.kind.to_owned(),
+            reason: exempt.reason.to_owned(),
+            until: None,
+        };
+        controls::add_exemption(host, &ana, new)
+            .await
+            .map_err(told)?;
+    }
+    println!("Ana exempts {} accounts", scenario.exemptions.len());
     reconciliation::reconcile(host, &ana, "demand")
         .await
         .map_err(told)?;
@@ -207,7 +238,10 @@ async fn play(host: &Host, scenario: &Scenario) -> Result<(), StartError> {
         .await
         .map_err(told)?;
     print_position(&position);
-    compare(host, scenario, &position)
+    compare(scenario, &position, 0)?;
+    let people = People { ana, ben };
+    reclaim::propose(host, &people).await?;
+    Ok(people)
 }
 
 /// Works through what is due and shows each run while it moves.
@@ -268,7 +302,7 @@ async fn follow(host: &Host, ana: &Actor) -> Result<(), StartError> {
 fn print_position(view: &ReconciliationView) {
     println!("\nPosition {} of {}", view.number, view.as_of_day);
     println!(
-        "{:<22} {:<12} {:>7} {:>7} {:>7} {:>7}  {:<14} {:>12} {:>12}",
+        "{:<22} {:<12} {:>7} {:>7} {:>7} {:>7}  {:<14} {:>14} {:>14} {:>10} {:>14}",
         "product",
         "scope",
         "owned",
@@ -277,7 +311,9 @@ fn print_position(view: &ReconciliationView) {
         "needed",
         "status",
         "true-up",
-        "over-licensed"
+        "over-licensed",
+        "candidates",
+        "potential"
     );
     let number =
         |value: Option<i64>| value.map_or_else(|| "–".to_owned(), |value| value.to_string());
@@ -292,7 +328,7 @@ fn print_position(view: &ReconciliationView) {
     };
     for p in &view.positions {
         println!(
-            "{:<22} {:<12} {:>7} {:>7} {:>7} {:>7}  {:<14} {:>12} {:>12}",
+            "{:<22} {:<12} {:>7} {:>7} {:>7} {:>7}  {:<14} {:>14} {:>14} {:>10} {:>14}",
             p.product,
             p.scope_name,
             number(p.owned),
@@ -301,7 +337,9 @@ fn print_position(view: &ReconciliationView) {
             p.needed,
             p.status,
             amount(p.true_up_minor, &p.currency),
-            amount(p.over_licensed_minor, &p.currency)
+            amount(p.over_licensed_minor, &p.currency),
+            p.candidates,
+            amount(p.potential_minor, &p.currency)
         );
     }
     let totals = &view.totals;
@@ -314,8 +352,12 @@ fn print_position(view: &ReconciliationView) {
     );
 }
 
-/// The vendor's own count of seats must be what the position stands on, and nothing may have been written there.
-fn compare(_host: &Host, scenario: &Scenario, view: &ReconciliationView) -> Result<(), StartError> {
+/// The vendor's own count of seats must be what the position stands on, and exactly so many writes may have reached it.
+fn compare(
+    scenario: &Scenario,
+    view: &ReconciliationView,
+    expected_writes: usize,
+) -> Result<(), StartError> {
     let at_vendor: i64 = scenario
         .identifiers
         .iter()
@@ -339,12 +381,12 @@ fn compare(_host: &Host, scenario: &Scenario, view: &ReconciliationView) -> Resu
         .map(|p| p.active)
         .sum();
     let writes: usize = scenario.orgs.iter().map(|org| org.org.writes()).sum();
-    if at_vendor == here && writes == 0 {
+    if at_vendor == here && writes == expected_writes {
         println!("The vendor's own records agree: {at_vendor} seats in use, {writes} writes");
         Ok(())
     } else {
         Err(StartError::Demo(format!(
-            "the vendor counts {at_vendor} seats and {writes} writes; the position has {here} seats"
+            "the vendor counts {at_vendor} seats and {writes} writes; the position has {here} seats and {expected_writes} writes were expected"
         )))
     }
 }
