@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use seatwise::kernel::faults::NoFaults;
 use seatwise::sync::{RunState, service};
 use seatwise_practice_org_salesforce::worked_example;
 use seatwise_tests::database::{Database, on_both};
 use seatwise_tests::faults::{FaultAt, Mode};
 use seatwise_tests::world::{T0_MS, World};
+
+/// Steps tried at the same time, each on a database of its own.
+const AT_ONCE: usize = 6;
 
 async fn world(database: &Database, faults: Arc<FaultAt>) -> World {
     World::new(database, worked_example::org1(T0_MS), faults).await
@@ -45,30 +49,37 @@ async fn loop_over_every_step(mode: Mode) {
         let steps = counted.count();
         assert!(steps > 20, "{steps} effect points");
 
-        for n in 1..=steps {
-            let faults = Arc::new(FaultAt::new(n, mode));
-            let world = world(&Database::new(database.engine), faults.clone()).await;
-            faults.arm();
-            tokio::select! {
-                () = world.run_due_jobs() => {}
-                // Who died does not wait for its next try.
-                () = faults.wait(), if mode == Mode::Dies => {}
+        // Most of a step is waiting for its next try; several wait at once.
+        let each = |n| {
+            let expected = &expected;
+            async move {
+                let faults = Arc::new(FaultAt::new(n, mode));
+                let world = world(&Database::new(database.engine), faults.clone()).await;
+                faults.arm();
+                tokio::select! {
+                    () = world.run_due_jobs() => {}
+                    // Who died does not wait for its next try.
+                    () = faults.wait(), if mode == Mode::Dies => {}
+                }
+                let point = faults.struck_at();
+                assert!(point.is_some(), "step {n} of {steps} was not met");
+                let world = world.restarted(Arc::new(NoFaults)).await;
+                finish(&world).await;
+                assert_eq!(
+                    world.facts().await,
+                    *expected,
+                    "step {n} of {steps} ({point:?})"
+                );
+                assert_eq!(
+                    world.count("select count(*) from staged_accounts").await,
+                    0,
+                    "step {n} leaves nothing staged"
+                );
             }
-            let point = faults.struck_at();
-            assert!(point.is_some(), "step {n} of {steps} was not met");
-            let world = world.restarted(Arc::new(NoFaults)).await;
-            finish(&world).await;
-            assert_eq!(
-                world.facts().await,
-                expected,
-                "step {n} of {steps} ({point:?})"
-            );
-            assert_eq!(
-                world.count("select count(*) from staged_accounts").await,
-                0,
-                "step {n} leaves nothing staged"
-            );
-        }
+        };
+        stream::iter(1..=steps)
+            .for_each_concurrent(AT_ONCE, each)
+            .await;
     })
     .await;
 }
