@@ -129,7 +129,8 @@ async fn a18_an_expired_cursor_goes_on_by_key_without_doubles() {
 async fn a10_a_token_that_dies_in_mid_run_is_renewed_once_and_the_page_repeated() {
     let link = Link::to(crowd(9_000), T0_MS).await;
     let before = link.tokens.asked();
-    link.control()
+    let _nothing = link
+        .control()
         .call("POST", "tokens/expire", &serde_json::Value::Null);
     let got = link.download().await.unwrap();
     assert_eq!(

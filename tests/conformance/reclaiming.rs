@@ -186,7 +186,7 @@ async fn a_locked_row_is_tried_again_later() {
 async fn fresh_facts_show_a_login_since_the_download() {
     let link = Link::to(worked_example::org1(T0_MS), T0_MS).await;
     let dee = id("dee@example.com");
-    link.control().call(
+    let _row = link.control().call(
         "POST",
         &format!("users/{dee}/login"),
         &serde_json::json!({"at_ms": T0_MS + 1_000}),

@@ -1,6 +1,11 @@
 //! Integration tests: the host's services, the real component and practice orgs in this process, on both databases, each test on a
 //! database and a day of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failing unwrap in a test is the test failing"
+)]
+
 mod crash;
 mod refusals;
 mod runs;

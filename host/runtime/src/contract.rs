@@ -7,7 +7,6 @@
     missing_docs,
     reason = "the WIT file documents every field; the generator does not carry it to all items"
 )]
-#![expect(clippy::all, reason = "generated code")]
 
 pub(crate) mod generated {
     wasmtime::component::bindgen!({

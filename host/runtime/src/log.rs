@@ -225,8 +225,11 @@ mod tests {
     use crate::call::{LogLevel, LogSink};
     use crate::limits;
 
+    /// Message and fields.
+    type Record = (String, Vec<(String, String)>);
+
     #[derive(Default)]
-    struct Sink(Mutex<Vec<(String, Vec<(String, String)>)>>);
+    struct Sink(Mutex<Vec<Record>>);
 
     impl LogSink for Sink {
         fn emit(&self, _: LogLevel, message: &str, fields: &[(String, String)]) {

@@ -50,11 +50,11 @@ pub(super) async fn held(tx: &mut Tx) -> Result<Vec<Held>, StoreError> {
     .fetch_all(tx.conn())
     .await?;
     let mut uses: BTreeMap<(String, String), OrgUse> = BTreeMap::new();
-    fn entry<'a>(
-        uses: &'a mut BTreeMap<(String, String), OrgUse>,
+    fn entry(
+        uses: &mut BTreeMap<(String, String), OrgUse>,
         product: String,
         organization: String,
-    ) -> &'a mut OrgUse {
+    ) -> &mut OrgUse {
         let id: OrgId = organization.clone().into();
         uses.entry((product, organization)).or_insert(OrgUse {
             organization: id,

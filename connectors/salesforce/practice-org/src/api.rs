@@ -584,7 +584,9 @@ impl State {
             ));
         }
         let refuse_every = self.faults.number("patch_fail_every");
-        if refuse_every > 0 && (self.org.writes.len() as u64 + self.calls) % refuse_every == 0 {
+        if refuse_every > 0
+            && (self.org.writes.len() as u64 + self.calls).is_multiple_of(refuse_every)
+        {
             return Err(ApiError::new(
                 400,
                 "UNABLE_TO_LOCK_ROW",

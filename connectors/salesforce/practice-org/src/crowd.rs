@@ -193,15 +193,15 @@ impl Frame {
 
     /// One in eight has left and is inactive.
     pub(crate) fn is_active(&self, n: u64) -> bool {
-        self.draw(n, Draw::Left) % 8 != 0
+        !self.draw(n, Draw::Left).is_multiple_of(8)
     }
 
     pub(crate) fn is_frozen(&self, n: u64) -> bool {
-        self.draw(n, Draw::Frozen) % 250 == 0
+        self.draw(n, Draw::Frozen).is_multiple_of(250)
     }
 
     pub(crate) fn is_support(&self, n: u64) -> bool {
-        self.draw(n, Draw::Support) % 3 == 0
+        self.draw(n, Draw::Support).is_multiple_of(3)
     }
 
     /// Milliseconds UTC; `None` for about one in twenty-five who never logged in.

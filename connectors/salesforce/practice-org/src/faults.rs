@@ -112,7 +112,7 @@ impl Faults {
     /// Whether this call is the n-th for an `every` knob.
     pub(crate) fn hits_every(&self, name: &str, call: u64) -> bool {
         let every = self.number(name);
-        every > 0 && call % every == 0
+        every > 0 && call.is_multiple_of(every)
     }
 
     /// Whether the rate hits this call.

@@ -10,7 +10,18 @@ use crate::spec::{Crowd, Licence, OrgSpec, Person, Profile, Refusal};
 pub const T0_MS: i64 = 1_774_915_200_000;
 
 /// Id, first name, org, profile, days since the last login (`None`: never), days since creation, active, frozen.
-const PEOPLE: [(&str, &str, u8, &str, Option<i64>, i64, bool, bool); 18] = [
+type Row = (
+    &'static str,
+    &'static str,
+    u8,
+    &'static str,
+    Option<i64>,
+    i64,
+    bool,
+    bool,
+);
+
+const PEOPLE: [Row; 18] = [
     ("S01", "ana", 1, "Standard User", Some(1), 1177, true, false),
     ("S02", "bo", 1, "Standard User", Some(59), 1177, true, false),
     ("S03", "cy", 1, "Standard User", Some(60), 1177, true, false),

@@ -1,5 +1,10 @@
 //! The org as a client sees it, over loopback http.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failing unwrap in a test is the test failing"
+)]
+
 use reqwest::StatusCode;
 use seatwise_practice_org_salesforce::{
     Control, Crowd, Faults, Listen, OrgSpec, PracticeOrg, Rights, Running, worked_example,

@@ -1,6 +1,11 @@
 //! The connector against a scripted vendor: what it asks, and what it makes of each answer. The cases are named after the
 //! facts; a leading `a5` or `b9` is the number of the case in the reliability list.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failing unwrap in a test is the test failing"
+)]
+
 mod checks;
 mod connection;
 mod downloads;

@@ -2,6 +2,11 @@
 //!
 //! Everything runs on loopback; every server stops with its test.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failing unwrap in a test is the test failing"
+)]
+
 mod acts;
 mod answers;
 mod egress;
