@@ -183,17 +183,19 @@ mod tests {
     use super::*;
 
     /// `sam-domain.md` §10: id, last activity, created, active, free, exempt, recognised, inactive days, candidate.
-    const EXAMPLE: &[(
-        &str,
-        Option<&str>,
-        &str,
+    type Row = (
+        &'static str,
+        Option<&'static str>,
+        &'static str,
         bool,
         bool,
         bool,
         bool,
         Option<i64>,
         bool,
-    )] = &[
+    );
+
+    const EXAMPLE: &[Row] = &[
         (
             "S01",
             Some("2026-03-30"),
