@@ -2,7 +2,9 @@
 //!
 //! Only personal tokens open it. Lists are paged by key: an answer's `next` is the `after` of the following request.
 mod account;
+pub mod actions;
 pub mod body;
+pub mod candidates;
 mod catalog;
 mod connectors;
 mod entitlements;
@@ -13,6 +15,7 @@ mod runs;
 
 mod position;
 mod profiles;
+mod rules;
 pub use error::Error;
 
 use crate::web::routes::Route;
@@ -28,6 +31,9 @@ pub fn routes() -> Vec<Route> {
     all.extend(people::routes());
     all.extend(profiles::routes());
     all.extend(position::routes());
+    all.extend(rules::routes());
+    all.extend(candidates::routes());
+    all.extend(actions::routes());
     all.extend(account::routes());
     all
 }

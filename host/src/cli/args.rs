@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::reclaim_args::{
+    ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,
+};
+
 /// Finds SaaS seats that nobody uses and takes them back safely.
 #[derive(Debug, Parser)]
 #[command(
     name = "seatwise",
     version,
     propagate_version = true,
-    after_help = "Examples:\n  seatwise demo                          the main job on two local practice orgs, then the web UI\n  seatwise position                      rights owned against rights used\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 conflict or stale."
+    after_help = "Examples:\n  seatwise demo                          the main job on two local practice orgs, then the web UI\n  seatwise position                      rights owned against rights used\n  seatwise rule preview RUL0001001       who a rule would name, and why\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 conflict or stale."
 )]
 pub struct Cli {
     /// How to reach a host.
@@ -99,6 +103,24 @@ pub enum Remote {
     Position(PositionArgs),
     /// Reconcile now
     Reconcile,
+    /// Reclamation rules
+    #[command(subcommand)]
+    Rule(RuleVerb),
+    /// Removal candidates
+    #[command(subcommand)]
+    Candidate(CandidateVerb),
+    /// Batches of candidates put up for approval
+    #[command(subcommand)]
+    Batch(BatchVerb),
+    /// Actions at vendors, with their literal requests and receipts
+    #[command(subcommand)]
+    Action(ActionVerb),
+    /// Exemptions: who is never named by a rule
+    #[command(subcommand)]
+    Exemption(ExemptionVerb),
+    /// The switch that stops every reclaim, and freeze days
+    #[command(subcommand)]
+    Reclaim(ReclaimVerb),
     /// The audit trail
     #[command(subcommand)]
     Audit(AuditVerb),

@@ -9,6 +9,8 @@ mod client;
 mod collect;
 mod output;
 mod progress;
+mod reclaim;
+mod reclaim_args;
 
 use std::process::ExitCode;
 
@@ -66,6 +68,12 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::People(verb) => collect::people(client, verb).await,
         Remote::Position(args) => collect::position(client, &args).await,
         Remote::Reconcile => collect::reconcile(client).await,
+        Remote::Rule(verb) => reclaim::rule(client, verb).await,
+        Remote::Candidate(verb) => reclaim::candidate(client, verb).await,
+        Remote::Batch(verb) => reclaim::batch(client, verb).await,
+        Remote::Action(verb) => reclaim::action(client, verb).await,
+        Remote::Exemption(verb) => reclaim::exemption(client, verb).await,
+        Remote::Reclaim(verb) => reclaim::reclaim(client, verb).await,
         Remote::Audit(verb) => account::audit(client, verb).await,
         Remote::Token(verb) => account::token(client, verb).await,
     }

@@ -9,6 +9,8 @@ use super::client::{CliError, Client};
 
 /// How often a run is asked after.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// So long an action is waited for.
+const ACTION_WITHIN: Duration = Duration::from_secs(60);
 /// How often a line is written where there is no terminal.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
@@ -65,4 +67,30 @@ pub async fn follow(client: &Client, number: &str) -> Result<Value, CliError> {
 fn bar_style() -> ProgressStyle {
     ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
         .expect("the template is fixed and well-formed")
+}
+
+/// Waits until an action has ended, and answers it. What needs a person, or waits for the vendor, is not waited for longer than
+/// [`ACTION_WITHIN`].
+pub async fn follow_action(client: &Client, view: &Value) -> Result<Value, CliError> {
+    let number = view.get("number").and_then(Value::as_str).unwrap_or("");
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new_spinner()
+    } else {
+        ProgressBar::hidden()
+    };
+    let began = Instant::now();
+    loop {
+        let now = client.get(&format!("/actions/{number}"), &[]).await?;
+        let state = now.get("state").and_then(Value::as_str).unwrap_or("");
+        bar.set_message(format!("{number} {state}"));
+        bar.tick();
+        if matches!(state, "done" | "refused" | "abandoned" | "undone")
+            || began.elapsed() >= ACTION_WITHIN
+        {
+            bar.finish_and_clear();
+            eprintln!("{number} {state}");
+            return Ok(now);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
