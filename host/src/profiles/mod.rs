@@ -4,12 +4,17 @@
 //! profiles share neither alias nor organization; a child never uses its parent's secret; nothing runs before publishing.
 
 pub mod acting;
+mod connect;
+mod draft;
+mod error;
 pub mod model;
 pub mod schedule;
 pub mod service;
 mod source;
 mod store;
 
-pub use service::{NewProfile, ProfileError, ProfileView};
+pub use draft::NewProfile;
+pub use error::ProfileError;
+pub use service::ProfileView;
 pub use source::ProfileSource;
 pub use store::CheckView;
