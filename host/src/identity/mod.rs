@@ -5,7 +5,9 @@
 
 pub mod roles;
 pub mod service;
+mod sessions;
 mod store;
+mod tokens;
 
 use crate::identity::roles::Denied;
 use crate::kernel::{IntoProblem, Problem};

@@ -1,4 +1,4 @@
-//! Use cases of identity: one transaction each, authority checked inside.
+//! Use cases of principals: one transaction each, authority checked inside. Sessions and tokens stand beside.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,18 @@ use super::roles::{Actor, Permission, Role, Via};
 use super::{IdentityError, store};
 use crate::app::host::Host;
 use crate::audit::Entry;
-use crate::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::kernel::digest::sha256_hex;
-use crate::kernel::{ApiTokenId, PrincipalId, SessionId, SigninLinkId};
+use crate::kernel::PrincipalId;
 use crate::store::Tx;
 
-/// How long a sign-in link is good: long enough to copy it into a browser, too short to lie around in a log.
-pub const LINK_MS: i64 = 15 * MINUTE_MS;
-/// How long a session lasts, used or not: a working day.
-pub const SESSION_MS: i64 = 12 * HOUR_MS;
-/// Longest life of a personal token: nobody remembers older ones.
-pub const TOKEN_MAX_DAYS: i64 = 365;
-/// A token's last use is noted at most this often, so that reading does not mean writing.
-const TOKEN_USE_NOTED_MS: i64 = 5 * MINUTE_MS;
+pub use super::sessions::{
+    LINK_MS, NewSession, SESSION_MS, Session, SigninLink, authenticate_session, end_session,
+    mint_signin_link, redeem_signin_link,
+};
+pub use super::tokens::{
+    MintedToken, NewToken, TOKEN_MAX_DAYS, TokenView, authenticate_token, list_tokens, mint_token,
+    revoke_token,
+};
+
 /// Random bytes in a link, cookie or token: cannot be guessed, so a plain hash of it is enough.
 const SECRET_BYTES: usize = 32;
 
@@ -84,90 +83,6 @@ pub struct PrincipalView {
     pub roles: BTreeSet<Role>,
     /// False: signs in no more, its sessions and tokens are dead.
     pub is_active: bool,
-}
-
-/// A one-time sign-in link, shown once.
-#[derive(Clone, Serialize)]
-pub struct SigninLink {
-    /// Where to open it; the page there posts the token.
-    pub url: String,
-    /// The secret part alone.
-    pub token: String,
-    /// For whom.
-    pub name: String,
-    /// Milliseconds UTC.
-    pub expires_at: i64,
-}
-
-/// A session that has just begun.
-#[derive(Clone)]
-pub struct NewSession {
-    /// Goes into the cookie, nowhere else.
-    pub cookie: String,
-    /// Goes into every form.
-    pub csrf_token: String,
-    /// Whose.
-    pub principal: PrincipalId,
-    /// Milliseconds UTC.
-    pub expires_at: i64,
-}
-
-/// A session that a cookie belongs to.
-#[derive(Clone)]
-pub struct Session {
-    /// Who, with the roles of this moment.
-    pub actor: Actor,
-    /// What forms must carry.
-    pub csrf_token: String,
-    /// Milliseconds UTC.
-    pub expires_at: i64,
-}
-
-/// A personal token to be minted.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct NewToken {
-    /// What it is for.
-    pub name: String,
-    /// For whom; the minter when not given. Another principal needs [`Permission::Administer`].
-    #[serde(default)]
-    pub principal: Option<PrincipalId>,
-    /// Empty: everything its principal may.
-    #[serde(default)]
-    pub scopes: BTreeSet<String>,
-    /// 1 to [`TOKEN_MAX_DAYS`].
-    pub days: i64,
-}
-
-/// A token that was just minted; its secret is shown once.
-#[derive(Clone, Serialize)]
-pub struct MintedToken {
-    /// To name it, to revoke it.
-    pub id: ApiTokenId,
-    /// `Authorization: Bearer` takes this.
-    pub secret: String,
-    /// Milliseconds UTC.
-    pub expires_at: i64,
-}
-
-/// A token as pages show it.
-#[derive(Clone, Debug, Serialize)]
-pub struct TokenView {
-    /// Its id.
-    pub id: ApiTokenId,
-    /// What it is for.
-    pub name: String,
-    /// Acts for.
-    pub principal: PrincipalId,
-    /// Made by.
-    pub minted_by: PrincipalId,
-    /// Empty: everything its principal may.
-    pub scopes: BTreeSet<Permission>,
-    /// Milliseconds UTC.
-    pub expires_at: i64,
-    /// Set when it was taken back.
-    pub revoked_at: Option<i64>,
-    /// Last use, to five minutes.
-    pub last_used_at: Option<i64>,
 }
 
 /// Writes the host's own principal, once.
@@ -346,287 +261,14 @@ pub async fn name_of(tx: &mut Tx, id: &PrincipalId) -> Result<Option<String>, Id
     Ok(store::principal(tx, id).await?.map(|p| p.name))
 }
 
-/// A one-time link for somebody to sign in with.
-///
-/// # Errors
-/// [`IdentityError::Denied`], [`IdentityError::NotFound`], [`IdentityError::TokenCannotMint`].
-pub async fn mint_signin_link(
-    host: &Host,
-    actor: &Actor,
-    principal: &PrincipalId,
-) -> Result<SigninLink, IdentityError> {
-    actor.may(Permission::Administer)?;
-    refuse_token(actor)?;
-    let mut tx = host.store.begin().await?;
-    let whom = active(&mut tx, principal).await?;
-    let token = secret(host, "swl_");
-    let now = host.now_ms();
-    let id = SigninLinkId::mint(now, &*host.chance);
-    let expires_at = now + LINK_MS;
-    store::insert_link(
-        &mut tx,
-        &id,
-        &sha256_hex(&token),
-        principal,
-        expires_at,
-        now,
-    )
-    .await?;
-    let detail = serde_json::json!({ "link": id });
-    host.audit(
-        &mut tx,
-        actor,
-        Entry {
-            event: "signin_link.minted",
-            subject_kind: "principal",
-            subject_id: principal.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    tx.commit().await?;
-    let url = format!(
-        "{}/sign-in?token={token}",
-        host.options.public_url.trim_end_matches('/')
-    );
-    Ok(SigninLink {
-        url,
-        token,
-        name: whom.name,
-        expires_at,
-    })
-}
-
-/// Spends a link and begins a session. Only a POST may call this: a mail scanner that opens links must not spend them.
-///
-/// # Errors
-/// [`IdentityError::LinkSpent`] alike for unknown, over, used, and for a principal without access.
-pub async fn redeem_signin_link(host: &Host, token: &str) -> Result<NewSession, IdentityError> {
-    let now = host.now_ms();
-    let mut tx = host.store.begin().await?;
-    let principal = store::spend_link(&mut tx, &sha256_hex(token), now)
-        .await?
-        .ok_or(IdentityError::LinkSpent)?;
-    let whom = active(&mut tx, &principal)
-        .await
-        .map_err(|error| match error {
-            IdentityError::NotFound(_) => IdentityError::LinkSpent,
-            other => other,
-        })?;
-    let id = SessionId::mint(now, &*host.chance);
-    let session = NewSession {
-        cookie: secret(host, "sws_"),
-        csrf_token: secret(host, ""),
-        principal: principal.clone(),
-        expires_at: now + SESSION_MS,
-    };
-    store::insert_session(
-        &mut tx,
-        &id,
-        &sha256_hex(&session.cookie),
-        &session.csrf_token,
-        &principal,
-        session.expires_at,
-        now,
-    )
-    .await?;
-    let actor = Actor {
-        id: principal.clone(),
-        name: whom.name,
-        roles: whom.roles,
-        via: Via::Session {
-            session: id.to_string(),
-        },
-    };
-    let detail = serde_json::json!({ "session": id });
-    host.audit(
-        &mut tx,
-        &actor,
-        Entry {
-            event: "session.began",
-            subject_kind: "principal",
-            subject_id: principal.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(session)
-}
-
-/// Who holds this cookie.
-///
-/// # Errors
-/// [`IdentityError::NotSignedIn`] when nobody does any more.
-pub async fn authenticate_session(host: &Host, cookie: &str) -> Result<Session, IdentityError> {
-    let mut tx = host.store.read().await?;
-    store::session(&mut tx, &sha256_hex(cookie), host.now_ms())
-        .await?
-        .ok_or(IdentityError::NotSignedIn)
-}
-
-/// Ends the actor's session.
-///
-/// # Errors
-/// The database's own. A token has no session: nothing happens.
-pub async fn end_session(host: &Host, actor: &Actor) -> Result<(), IdentityError> {
-    let Via::Session { session } = &actor.via else {
-        return Ok(());
-    };
-    let mut tx = host.store.begin().await?;
-    store::end_session(&mut tx, session, host.now_ms()).await?;
-    let detail = serde_json::json!({ "session": session });
-    host.audit(
-        &mut tx,
-        actor,
-        Entry {
-            event: "session.ended",
-            subject_kind: "principal",
-            subject_id: actor.id.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    Ok(tx.commit().await?)
-}
-
-/// Mints a personal token. Its actor keeps the minter's name, so "not through a token they minted" can be checked.
-///
-/// # Errors
-/// [`IdentityError::Denied`] for somebody else's token without [`Permission::Administer`], [`IdentityError::Invalid`],
-/// [`IdentityError::TokenCannotMint`].
-pub async fn mint_token(
-    host: &Host,
-    actor: &Actor,
-    new: NewToken,
-) -> Result<MintedToken, IdentityError> {
-    actor.may(Permission::OwnAccount)?;
-    refuse_token(actor)?;
-    let principal = new.principal.clone().unwrap_or_else(|| actor.id.clone());
-    if principal != actor.id {
-        actor.may(Permission::Administer)?;
-    }
-    let name = checked_name(&new.name, "name")?;
-    if !(1..=TOKEN_MAX_DAYS).contains(&new.days) {
-        return Err(invalid(
-            "days",
-            format!("a token lives 1 to {TOKEN_MAX_DAYS} days"),
-        ));
-    }
-    let scopes: BTreeSet<Permission> = new
-        .scopes
-        .iter()
-        .map(|word| {
-            Permission::parse(word)
-                .ok_or_else(|| invalid("scopes", format!("`{word}` is not a permission")))
-        })
-        .collect::<Result<_, _>>()?;
-    let now = host.now_ms();
-    let mut tx = host.store.begin().await?;
-    active(&mut tx, &principal).await?;
-    let minted = MintedToken {
-        id: ApiTokenId::mint(now, &*host.chance),
-        secret: secret(host, "swt_"),
-        expires_at: now + new.days * DAY_MS,
-    };
-    let row = store::TokenRow {
-        id: minted.id.clone(),
-        name: name.clone(),
-        hash: sha256_hex(&minted.secret),
-        principal: principal.clone(),
-        minted_by: actor.id.clone(),
-        scopes: scopes.clone(),
-        expires_at: minted.expires_at,
-    };
-    store::insert_token(&mut tx, &row, now).await?;
-    let detail = serde_json::json!({ "token": minted.id, "name": name, "scopes": scopes, "expires_at": minted.expires_at });
-    host.audit(
-        &mut tx,
-        actor,
-        Entry {
-            event: "token.minted",
-            subject_kind: "principal",
-            subject_id: principal.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(minted)
-}
-
-/// Who this token acts for.
-///
-/// # Errors
-/// [`IdentityError::NotSignedIn`] alike for unknown, over, taken back, and for a principal without access.
-pub async fn authenticate_token(host: &Host, secret: &str) -> Result<Actor, IdentityError> {
-    let now = host.now_ms();
-    let hash = sha256_hex(secret);
-    let mut tx = host.store.read().await?;
-    let (actor, last_used_at) = store::token_actor(&mut tx, &hash, now)
-        .await?
-        .ok_or(IdentityError::NotSignedIn)?;
-    drop(tx);
-    if last_used_at.is_none_or(|at| now - at > TOKEN_USE_NOTED_MS) {
-        let mut tx = host.store.begin().await?;
-        store::note_token_use(&mut tx, &hash, now).await?;
-        tx.commit().await?;
-    }
-    Ok(actor)
-}
-
-/// Tokens: an administrator sees all, everybody else their own and those they minted.
-///
-/// # Errors
-/// [`IdentityError::Denied`].
-pub async fn list_tokens(host: &Host, actor: &Actor) -> Result<Vec<TokenView>, IdentityError> {
-    actor.may(Permission::OwnAccount)?;
-    let sees_all = actor.may(Permission::Administer).is_ok();
-    let mut tx = host.store.read().await?;
-    let mut tokens = store::tokens(&mut tx).await?;
-    tokens.retain(|t| sees_all || t.principal == actor.id || t.minted_by == actor.id);
-    Ok(tokens)
-}
-
-/// Takes a token back.
-///
-/// # Errors
-/// [`IdentityError::NotFound`] alike for an absent token and somebody else's.
-pub async fn revoke_token(
-    host: &Host,
-    actor: &Actor,
-    id: &ApiTokenId,
-) -> Result<(), IdentityError> {
-    let visible = list_tokens(host, actor).await?;
-    let token = visible
-        .iter()
-        .find(|t| &t.id == id)
-        .ok_or(IdentityError::NotFound("token"))?;
-    let mut tx = host.store.begin().await?;
-    store::revoke_token(&mut tx, id, host.now_ms()).await?;
-    let detail = serde_json::json!({ "token": id, "name": token.name });
-    host.audit(
-        &mut tx,
-        actor,
-        Entry {
-            event: "token.revoked",
-            subject_kind: "principal",
-            subject_id: token.principal.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    Ok(tx.commit().await?)
-}
-
-async fn active(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalView, IdentityError> {
+pub(super) async fn active(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalView, IdentityError> {
     store::principal(tx, id)
         .await?
         .filter(|p| p.is_active)
         .ok_or(IdentityError::NotFound("principal"))
 }
 
-fn refuse_token(actor: &Actor) -> Result<(), IdentityError> {
+pub(super) fn refuse_token(actor: &Actor) -> Result<(), IdentityError> {
     if matches!(actor.via, Via::Token { .. }) {
         Err(IdentityError::TokenCannotMint)
     } else {
@@ -634,13 +276,13 @@ fn refuse_token(actor: &Actor) -> Result<(), IdentityError> {
     }
 }
 
-fn secret(host: &Host, prefix: &str) -> String {
+pub(super) fn secret(host: &Host, prefix: &str) -> String {
     let mut bytes = [0u8; SECRET_BYTES];
     host.chance.fill(&mut bytes);
     format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn checked_name(text: &str, field: &'static str) -> Result<String, IdentityError> {
+pub(super) fn checked_name(text: &str, field: &'static str) -> Result<String, IdentityError> {
     let name = text.trim();
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(invalid(
@@ -651,7 +293,7 @@ fn checked_name(text: &str, field: &'static str) -> Result<String, IdentityError
     Ok(name.to_owned())
 }
 
-fn invalid(field: &'static str, sentence: impl Into<String>) -> IdentityError {
+pub(super) fn invalid(field: &'static str, sentence: impl Into<String>) -> IdentityError {
     IdentityError::Invalid {
         field,
         sentence: sentence.into(),

@@ -10,8 +10,10 @@ mod api;
 mod clock;
 mod control;
 mod crowd;
+mod cursors;
 mod faults;
 mod ids;
+mod login;
 mod org;
 mod query;
 mod schema;
@@ -19,6 +21,7 @@ mod server;
 mod soql;
 pub mod spec;
 pub mod worked_example;
+mod writes;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
