@@ -8,8 +8,11 @@
 
 mod checks;
 mod connection;
+mod cursors;
 mod downloads;
 mod failures;
+mod judging;
+mod lookups;
 mod pools;
 mod reclaim;
 mod restore;
