@@ -144,7 +144,7 @@ async fn e8_a_proxy_of_the_environment_is_not_used() {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
     child.args([
         "--exact",
-        "egress::e8_a_proxy_of_the_environment_is_not_used",
+        "reach::e8_a_proxy_of_the_environment_is_not_used",
     ]);
     child.env(BASE, format!("http://127.0.0.1:{}", vendor.port));
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
