@@ -177,6 +177,17 @@ pub async fn get_controls(host: &Host, actor: &Actor) -> Result<ControlsView, Re
     read(&mut host.store.read().await?).await
 }
 
+/// Why every reclaim is stopped, while it is: shown on every page.
+///
+/// # Errors
+/// The database's own.
+pub async fn stopped(host: &Host) -> Result<Option<String>, ReclamationError> {
+    let view = read(&mut host.store.read().await?).await?;
+    Ok(view
+        .is_stopped
+        .then(|| view.stopped_reason.unwrap_or_default()))
+}
+
 async fn switch(
     host: &Host,
     actor: &Actor,

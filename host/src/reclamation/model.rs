@@ -224,7 +224,6 @@ pub struct CandidateView {
     /// Closed.
     pub closed_at: Option<i64>,
     /// Everything that happened, oldest first; only when one candidate is shown.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<CandidateEventView>,
 }
 
@@ -347,10 +346,8 @@ pub struct BatchView {
     /// What happens to each after approval, in a sentence.
     pub then: String,
     /// Everyone in it; empty in lists.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<BatchItemView>,
     /// Ready candidates that have something in the way, and therefore are not in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
     /// Who put it together.
     pub created_by: String,
@@ -431,7 +428,6 @@ pub struct ActionView {
     /// Until when it can be undone; `None`: not at all.
     pub undo_until: Option<i64>,
     /// Requests sent and what came back, oldest first; only when one action is shown.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<SentView>,
     /// Milliseconds UTC.
     pub created_at: i64,

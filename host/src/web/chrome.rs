@@ -15,6 +15,13 @@ pub struct Done {
     done: Option<String>,
 }
 
+impl Done {
+    /// The same from a query that has more in it.
+    pub(super) fn of(done: Option<String>) -> Self {
+        Self { done }
+    }
+}
+
 /// The frame's own context, `page` in every template.
 #[derive(Clone, Debug, Serialize)]
 pub struct Chrome {
@@ -26,6 +33,8 @@ pub struct Chrome {
     pub csrf: String,
     /// Private targets the operator allowed, `host:port`.
     pub targets: Vec<String>,
+    /// Why every reclaim is stopped, while it is.
+    pub stopped: Option<String>,
     /// What was just done, from a closed list.
     pub done: Option<&'static str>,
     /// What went wrong with what was just tried.
@@ -99,6 +108,17 @@ pub(super) const MENU: &[(&str, &[(&str, &str)])] = &[
             ("Entitlements", "/entitlements"),
         ],
     ),
+    (
+        "Reclaim",
+        &[
+            ("Rules", "/rules"),
+            ("Candidates", "/candidates"),
+            ("Batches", "/batches"),
+            ("Actions", "/actions"),
+            ("Exemptions", "/exemptions"),
+            ("Stop switch", "/reclaim"),
+        ],
+    ),
     ("Account", &[("Tokens", "/tokens"), ("Audit", "/audit")]),
 ];
 
@@ -161,6 +181,11 @@ const DONE: &[(&str, &str)] = &[
     ("batch-approved", "Your approval of this batch is recorded."),
     ("answered", "The answer is recorded."),
     ("released", "The candidate goes on from where it was held."),
+    (
+        "repaired",
+        "The candidate is ready again. It takes another approval.",
+    ),
+    ("decided", "The decision is recorded."),
     ("closed", "The candidate is closed."),
     ("undo", "The undo is queued."),
     ("reconciled", "The position is reconciled again."),
@@ -183,6 +208,8 @@ const DONE: &[(&str, &str)] = &[
         "The entitlement counts again, within its dates.",
     ),
     ("exempted", "The exemption is in force."),
+    ("exemption-ended", "The exemption has ended."),
+    ("freeze-days", "The freeze days are set."),
     ("revoked", "The token is revoked."),
     (
         "stopped",
@@ -200,6 +227,7 @@ impl Chrome {
             person: None,
             csrf: String::new(),
             targets: targets(host),
+            stopped: None,
             done: None,
             problem: None,
             now_ms: host.now_ms(),
@@ -236,6 +264,7 @@ impl Chrome {
         Self {
             person: Some(person),
             csrf: visitor.csrf.clone(),
+            stopped: visitor.stopped.clone(),
             menu: menu(&visitor.path),
             ..Self::outside(host)
         }

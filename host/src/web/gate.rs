@@ -19,6 +19,7 @@ use crate::api;
 use crate::app::host::Host;
 use crate::identity::roles::Actor;
 use crate::kernel::Problem;
+use crate::reclamation::controls;
 
 /// The largest form a page takes: a pasted people list of some ten thousand lines.
 pub const FORM_BYTES: usize = 2 * 1024 * 1024;
@@ -32,6 +33,8 @@ pub struct Visitor {
     pub csrf: String,
     /// The address asked for, for links that return here.
     pub path: String,
+    /// Why every reclaim is stopped, while it is.
+    pub stopped: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
@@ -138,6 +141,9 @@ async fn admit_page(
         actor: signed.actor.clone(),
         csrf: signed.csrf.clone(),
         path: path.to_owned(),
+        stopped: controls::stopped(host)
+            .await
+            .map_err(|error| error::told(&error))?,
     };
     *frame = Chrome::of(host, &visitor);
     let mut request = request;

@@ -12,12 +12,17 @@ pub mod subscriptions;
 pub mod templates;
 pub mod words;
 
+mod actions;
 mod audit;
+mod batches;
+mod candidates;
+mod controls;
 mod entitlements;
 mod health;
 mod models;
 mod overview;
 mod people;
+mod rules;
 mod runs;
 mod serve;
 mod signin;

@@ -10,6 +10,11 @@ use super::gate::Visitor;
 use super::routes::Route;
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
+use crate::reclamation::candidate::State as Standing;
+use crate::reclamation::model::{BatchView, RuleView};
+use crate::reclamation::{batches, candidates, rules};
+use crate::reconciliation::model::Savings;
+use crate::reconciliation::{ReconciliationError, service as reconciliation};
 use crate::sync::{RunState, RunView, service};
 
 /// Runs looked at.
@@ -33,6 +38,13 @@ pub(super) struct OverviewPage {
     /// Runs that a person must accept or repair.
     pub waiting_runs: Vec<RunView>,
     pub runs: Vec<RunView>,
+    /// Rule versions that wait for approval A.
+    pub waiting_rules: Vec<RuleView>,
+    /// Lists that wait for approval B.
+    pub waiting_batches: Vec<BatchView>,
+    /// Candidates that are open, by state.
+    pub open: Vec<(Standing, i64)>,
+    pub savings: Vec<Savings>,
     pub is_calm: bool,
 }
 
@@ -44,8 +56,33 @@ async fn show(State(host): State<Host>, visitor: Visitor) -> Result<Response, Er
         .cloned()
         .collect();
     runs.truncate(SHOWN);
+    let actor = &visitor.actor;
+    let waiting_rules: Vec<RuleView> = rules::list_rules(&host, actor)
+        .await?
+        .into_iter()
+        .filter(|rule| rule.is_waiting)
+        .collect();
+    let waiting_batches: Vec<BatchView> = batches::list_batches(&host, actor)
+        .await?
+        .into_iter()
+        .filter(|batch| batch.state == "proposed")
+        .collect();
+    let open = candidates::count_candidates(&host, actor)
+        .await?
+        .into_iter()
+        .filter(|(state, _)| state.is_open())
+        .collect();
+    let savings = match reconciliation::get_reconciliation(&host, actor, None).await {
+        Ok(view) => view.savings,
+        Err(ReconciliationError::NotFound(_)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
     let body = OverviewPage {
-        is_calm: waiting_runs.is_empty(),
+        is_calm: waiting_runs.is_empty() && waiting_rules.is_empty() && waiting_batches.is_empty(),
+        waiting_rules,
+        waiting_batches,
+        open,
+        savings,
         waiting_runs,
         runs,
     };

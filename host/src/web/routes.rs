@@ -162,6 +162,11 @@ pub fn table() -> Vec<Route> {
     all.extend(super::people::routes());
     all.extend(super::profiles::routes());
     all.extend(super::position::routes());
+    all.extend(super::rules::routes());
+    all.extend(super::candidates::routes());
+    all.extend(super::batches::routes());
+    all.extend(super::actions::routes());
+    all.extend(super::controls::routes());
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());
     all.extend(api::routes());
