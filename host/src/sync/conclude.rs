@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::download::{Drive, Halt, endless, len};
+use super::download::{Drive, len};
 use super::guard::{self, Counts};
+use super::halt::{Halt, endless};
 use super::model::{RunKind, RunProblem, RunState, Stage};
 use super::plan::Trail;
 use super::source::Class;

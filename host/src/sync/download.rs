@@ -1,74 +1,32 @@
 //! Drives one run from its first call to the merge, and from wherever it was stopped.
 //!
-//! Invariants: every write proves the job's fence in its own transaction; pages are fetched ahead of the one being stored,
-//! but at most [`plan::PAGES_AHEAD`], so that memory does not grow with the org; whatever stops a run, its cursors stand
-//! where the last stored page ended.
+//! Invariants: every write proves the job's fence in its own transaction; whatever stops a run, its cursors stand where the last stored
+//! page ended. Following the chains, halting and the end stand beside.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use seatwise_runtime::contract::connection::Environment;
-use seatwise_runtime::contract::subscriptions::Page;
 use seatwise_runtime::contract::types::Usage;
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::Semaphore;
 
-use super::model::{RunKind, RunProblem, RunState, RunView, Stage};
-use super::plan::{self, Next, Trail};
+use super::halt::{Halt, sealed_wrong};
+use super::model::{RunKind, RunState, RunView, Stage};
+use super::plan::{self, Next};
 use super::source::{Class, Gate, Source, Trouble};
-use super::store::{self, Added, chains, staging};
+use super::store::{self, chains};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::Actor;
-use crate::jobs::{self, Claimed, JobError, JobOutcome};
-use crate::kernel::digest::sha256_hex;
+use crate::jobs::{self, Claimed, JobOutcome};
 use crate::kernel::seal::Place;
 use crate::kernel::{Problem, RunId};
 use crate::store::{StoreError, Tx};
 
-const SUBSCRIPTIONS: &str = "subscriptions";
-/// How often a waiting run looks whether somebody stopped it.
-const LOOK_MS: u64 = 500;
-/// Every so many looks the lease is renewed, so that a slow page does not lose it.
-const LOOKS_PER_LEASE: u32 = 20;
+pub use super::halt::refuse;
 
-/// Why a run does not go on now.
-pub(super) enum Halt {
-    /// Another worker has it, or a person stopped it.
-    Gone,
-    Store(StoreError),
-    Pause(Problem),
-    Later(u64, String),
-    Fail(Problem),
-}
-
-impl From<StoreError> for Halt {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<JobError> for Halt {
-    fn from(error: JobError) -> Self {
-        match error {
-            JobError::Lost => Self::Gone,
-            JobError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-impl From<Trouble> for Halt {
-    fn from(trouble: Trouble) -> Self {
-        match trouble.class {
-            Class::Quota => Self::Pause(trouble.problem),
-            _ => Self::Fail(trouble.problem),
-        }
-    }
-}
-
+pub(super) const SUBSCRIPTIONS: &str = "subscriptions";
 /// Follows one run as far as it goes. Called again with the same run, it continues; a run that is over is left alone.
 pub async fn drive(host: &Host, job: &Claimed, source: Arc<dyn Source>) -> JobOutcome {
     let drive = Drive {
@@ -88,52 +46,14 @@ pub async fn drive(host: &Host, job: &Claimed, source: Arc<dyn Source>) -> JobOu
     }
 }
 
-/// Ends a run that could not even begin, for instance because the connection does not open.
-pub async fn refuse(host: &Host, job: &Claimed, trouble: Trouble) -> JobOutcome {
-    let run: RunId = job.subject.as_str().into();
-    let now = host.now_ms();
-    if let Class::Passing(after) = trouble.class {
-        match plan::after_failure(u32::try_from(job.attempts).unwrap_or(u32::MAX), after, 0) {
-            Next::Wait(ms) | Next::Later(ms) => {
-                return JobOutcome::RetryAt(
-                    now + i64::try_from(ms).unwrap_or(plan::QUOTA_LOOK_MS),
-                    trouble.problem.message,
-                );
-            }
-            Next::GiveUp => {}
-        }
-    }
-    let ended = async {
-        let mut tx = host.store.begin().await?;
-        jobs::hold(&mut tx, job).await?;
-        let problem = told(&trouble.problem);
-        store::stop(&mut tx, &run, RunState::Failed, Some(&problem), Some(now)).await?;
-        tx.commit().await?;
-        Ok::<(), JobError>(())
-    };
-    match ended.await {
-        Ok(()) => JobOutcome::Failed(trouble.problem.message),
-        Err(JobError::Lost) => JobOutcome::Done,
-        Err(JobError::Store(error)) => JobOutcome::RetryAt(now + 1_000, error.to_string()),
-    }
-}
-
 /// One run in the hands of this worker.
 #[derive(Clone)]
 pub(super) struct Drive {
     pub(super) host: Host,
-    job: Claimed,
+    pub(super) job: Claimed,
     pub(super) run: RunId,
     pub(super) source: Arc<dyn Source>,
-    permits: Arc<Semaphore>,
-}
-
-/// A page on its way from the vendor to the database.
-struct Fetched {
-    chain: i64,
-    page: Page,
-    next: Option<Vec<u8>>,
-    retries: i64,
+    pub(super) permits: Arc<Semaphore>,
 }
 
 impl Drive {
@@ -252,157 +172,6 @@ impl Drive {
         self.pass_gate(usage, false).await
     }
 
-    /// All chains to their ends; pages are stored in the order they arrive.
-    async fn follow_chains(&self) -> Result<(), Halt> {
-        let mut tx = self.host.store.read().await?;
-        let chains = chains::open_chains(&mut tx, &self.run, SUBSCRIPTIONS).await?;
-        drop(tx);
-        let (sender, mut pages) = mpsc::channel::<Result<Fetched, Halt>>(plan::PAGES_AHEAD);
-        // Dropped with this function, the set stops every fetch.
-        let mut fetches = JoinSet::new();
-        for chain in chains {
-            let sealed = chain.cursor_sealed.unwrap_or_default();
-            let cursor = self.open(SUBSCRIPTIONS, chain.number, &sealed)?;
-            fetches.spawn(
-                self.clone()
-                    .fetch_chain(chain.number, cursor, sender.clone()),
-            );
-        }
-        drop(sender);
-        let mut trails: HashMap<i64, Trail> = HashMap::new();
-        let mut looks = tokio::time::interval(Duration::from_millis(LOOK_MS));
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut since_lease = 0;
-        loop {
-            tokio::select! {
-                fetched = pages.recv() => {
-                    let Some(fetched) = fetched else { break };
-                    let fetched = fetched?;
-                    let usage = fetched.page.usage;
-                    let trail = trails.entry(fetched.chain).or_default();
-                    self.keep_page(fetched, trail).await?;
-                    since_lease = 0;
-                    self.pass_gate(usage, false).await?;
-                }
-                _ = looks.tick() => {
-                    since_lease += 1;
-                    self.look(&mut since_lease).await?;
-                }
-            }
-        }
-        let mut tx = self.host.store.read().await?;
-        if chains::open_chains(&mut tx, &self.run, SUBSCRIPTIONS)
-            .await?
-            .is_empty()
-        {
-            Ok(())
-        } else {
-            Err(Halt::Later(
-                1_000,
-                "a chain was dropped before its end".to_owned(),
-            ))
-        }
-    }
-
-    /// Somebody may have stopped the run; a slow vendor must not cost the lease.
-    async fn look(&self, since_lease: &mut u32) -> Result<(), Halt> {
-        let mut tx = self.host.store.read().await?;
-        if store::get_state(&mut tx, &self.run).await? != Some(RunState::Running) {
-            return Err(Halt::Gone);
-        }
-        drop(tx);
-        if *since_lease >= LOOKS_PER_LEASE {
-            *since_lease = 0;
-            self.begin_tx().await?.commit().await?;
-        }
-        Ok(())
-    }
-
-    async fn fetch_chain(
-        self,
-        chain: i64,
-        mut cursor: Vec<u8>,
-        pages: mpsc::Sender<Result<Fetched, Halt>>,
-    ) {
-        let mut trail = Trail::default();
-        loop {
-            if !trail.step(&sha256_hex(&cursor)) {
-                let _gone = pages.send(Err(endless("a resume point came twice"))).await;
-                return;
-            }
-            let fetched = {
-                let Ok(_permit) = self.permits.acquire().await else {
-                    return;
-                };
-                self.call(|| self.source.page(&cursor)).await
-            };
-            let (mut page, retries) = match fetched {
-                Ok(fetched) => fetched,
-                Err(halt) => {
-                    let _gone = pages.send(Err(halt)).await;
-                    return;
-                }
-            };
-            let next = page.next.take();
-            let fetched = Fetched {
-                chain,
-                page,
-                next: next.clone(),
-                retries,
-            };
-            if pages.send(Ok(fetched)).await.is_err() {
-                return;
-            }
-            match next {
-                Some(next) => cursor = next,
-                None => return,
-            }
-        }
-    }
-
-    /// Rows, cursor and counts of a page commit together.
-    async fn keep_page(&self, fetched: Fetched, trail: &mut Trail) -> Result<(), Halt> {
-        let Fetched {
-            chain,
-            page,
-            next,
-            retries,
-        } = fetched;
-        let mut tx = self.begin_tx().await?;
-        let brings_new = staging::brings_new(&mut tx, &self.run, &page).await?;
-        staging::put_page(&mut tx, &self.run, &page).await?;
-        let digest = next.as_ref().map(sha256_hex);
-        let sealed = next
-            .map(|next| self.seal(SUBSCRIPTIONS, chain, &next))
-            .transpose()?;
-        let pages = chains::move_chain(
-            &mut tx,
-            &self.run,
-            SUBSCRIPTIONS,
-            chain,
-            sealed,
-            digest.as_deref(),
-        )
-        .await?;
-        let added = Added {
-            accounts: len(page.accounts.len()),
-            assignments: len(page.assignments.len()),
-            facts: len(page.facts.len()),
-            out_of_scope: i64::try_from(page.out_of_scope).unwrap_or(i64::MAX),
-            retries,
-            ..Added::default()
-        };
-        if !store::add_page(&mut tx, &self.run, added).await? {
-            return Err(Halt::Gone);
-        }
-        if pages > plan::MAX_PAGES || !trail.progress(brings_new) {
-            return Err(endless(
-                "page after page brought only accounts that were there already",
-            ));
-        }
-        Ok(tx.commit().await?)
-    }
-
     pub(super) async fn record(
         &self,
         tx: &mut Tx,
@@ -437,7 +206,7 @@ impl Drive {
         }
     }
 
-    async fn call<T, F>(&self, call: impl Fn() -> F) -> Result<(T, i64), Halt>
+    pub(super) async fn call<T, F>(&self, call: impl Fn() -> F) -> Result<(T, i64), Halt>
     where
         F: Future<Output = Result<T, Trouble>>,
     {
@@ -477,67 +246,6 @@ impl Drive {
         }
     }
 
-    async fn halt(&self, halt: Halt) -> Result<JobOutcome, Halt> {
-        let now = self.host.now_ms();
-        match halt {
-            Halt::Gone => Ok(JobOutcome::Done),
-            Halt::Store(error) => {
-                tracing::warn!(run.id = %self.run, error = ?error, "run {} could not write; it is tried again", self.run);
-                Ok(self.try_again(&error.to_string()))
-            }
-            Halt::Later(ms, why) => Ok(JobOutcome::RetryAt(
-                now + i64::try_from(ms).unwrap_or(plan::QUOTA_LOOK_MS),
-                why,
-            )),
-            Halt::Pause(problem) => {
-                let mut tx = self.begin_tx().await?;
-                store::stop(
-                    &mut tx,
-                    &self.run,
-                    RunState::PausedQuota,
-                    Some(&told(&problem)),
-                    None,
-                )
-                .await?;
-                if let Some(organization) = store::find_run(&mut tx, self.run.as_str())
-                    .await?
-                    .and_then(|run| run.organization_id)
-                {
-                    store::note_pause(&mut tx, &organization, Some(now)).await?;
-                }
-                tx.commit().await?;
-                Ok(JobOutcome::Again(now + plan::QUOTA_LOOK_MS))
-            }
-            Halt::Fail(problem) => {
-                let mut tx = self.begin_tx().await?;
-                store::stop(
-                    &mut tx,
-                    &self.run,
-                    RunState::Failed,
-                    Some(&told(&problem)),
-                    Some(now),
-                )
-                .await?;
-                self.record(
-                    &mut tx,
-                    "run.failed",
-                    json!({ "code": problem.code, "message": problem.message }),
-                )
-                .await?;
-                tx.commit().await?;
-                Ok(JobOutcome::Failed(problem.message))
-            }
-        }
-    }
-
-    fn try_again(&self, why: &str) -> JobOutcome {
-        let exponent = u32::try_from(self.job.attempts.clamp(0, 6)).unwrap_or(6);
-        JobOutcome::RetryAt(
-            self.host.now_ms() + 500 * (1_i64 << exponent),
-            why.to_owned(),
-        )
-    }
-
     pub(super) fn seal(&self, process: &str, chain: i64, cursor: &[u8]) -> Result<Vec<u8>, Halt> {
         let row = format!("{}/{process}/{chain}", self.run);
         let place = Place {
@@ -568,30 +276,4 @@ impl Drive {
 
 pub(super) fn len(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn told(problem: &Problem) -> RunProblem {
-    RunProblem {
-        code: problem.code.clone(),
-        message: problem.message.clone(),
-        fix: problem.fix.text.clone(),
-    }
-}
-
-pub(super) fn endless(why: &str) -> Halt {
-    Halt::Fail(Problem::new(
-        "sync.endless_chain",
-        502,
-        format!("the download goes round in circles: {why}"),
-        "Run again; if it stays, report it to the connector's author with the run's number",
-    ))
-}
-
-fn sealed_wrong(why: &str) -> Problem {
-    Problem::new(
-        "sync.cursor_unreadable",
-        500,
-        why,
-        "Start a new run; the key of this installation may have been replaced",
-    )
 }

@@ -7,7 +7,9 @@
 
 mod conclude;
 pub mod download;
+mod follow;
 pub mod guard;
+mod halt;
 pub mod model;
 pub mod plan;
 pub mod service;
