@@ -1,6 +1,7 @@
 // The journeys: Ben looks at everything, Ana works, by mouse, by keyboard and without JavaScript.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { browser as launch, check, demo, findings, shot, verdict, window } from "./stage.mjs";
 
 const seatwise = await demo(process.argv[2], ["Ana", "Ben"]);
@@ -49,6 +50,13 @@ const PAGES = {
   models: ["/models", "Software models"],
   people: ["/people", "People"],
   entitlements: ["/entitlements", "Entitlements"],
+  rules: ["/rules", "Reclamation rules"],
+  rule: ["/rules/RUL0001004", "RUL0001004 Sales Cloud: unused seats"],
+  candidates: ["/candidates", "Removal candidates"],
+  batches: ["/batches", "Batches"],
+  actions: ["/actions", "Actions"],
+  exemptions: ["/exemptions", "Exemptions"],
+  reclaim: ["/reclaim", "Stop switch"],
   tokens: ["/tokens", "Personal tokens"],
   audit: ["/audit?verify=1", "Audit trail"],
 };
@@ -247,11 +255,134 @@ await check("the_command_line_reads_the_same_position", async () => {
   assert.match(tool("audit", "verify"), /Intact\s+true/);
 });
 
+const RULE = "RUL0001004";
+const line = (page, text) => page.getByRole("row", { name: text });
+const csrfOf = async (page) => page.locator("input[name=csrf]").first().inputValue();
+/** Loads a page again until it says so: a worker is at it. */
+async function until(page, path, said) {
+  for (let looks = 0; looks < 60; looks += 1) {
+    await page.goto(origin + path);
+    if (said.test(await page.locator("main").innerText())) return;
+    await page.waitForTimeout(500);
+  }
+  throw new Error(`${path} never said ${said}:\n${await page.locator("main").innerText()}`);
+}
+
+await check("the_proposed_rule_shows_whom_it_would_name_and_why_before_anything_happens", async () => {
+  await ben.page.goto(`${origin}/rules/${RULE}`);
+  const numbers = await ben.page.locator("dl.numbers").innerText();
+  assert.match(numbers, /It would name today\s+6[\s\S]*10,800\.00 USD/);
+  assert.match(await line(ben.page, /^bo@/).innerText(), /59 < 60 days/);
+  assert.match(await line(ben.page, /^gus@/).innerText(), /[Ee]xempt/);
+  await ben.page.goto(`${origin}/candidates`);
+  assert.match(await ben.page.locator(".empty").innerText(), /No candidate here/);
+});
+
+await check("ana_cannot_approve_her_rule_by_page_api_or_command_line", async () => {
+  await ana.page.goto(`${origin}/rules/${RULE}`);
+  assert.equal(await ana.page.getByRole("button", { name: /^Approve/ }).count(), 0);
+  assert.match(await ana.page.locator("main").innerText(), /Ana may not approve/);
+  const seen = (await ana.page.locator("main code").allInnerTexts()).find((text) => /^[0-9a-f]{64}$/.test(text));
+  const csrf = await csrfOf(ana.page);
+  const page = await ana.page.request.post(`${origin}/rules/${RULE}/approve`, { form: { csrf, seen }, headers: { origin }, maxRedirects: 0 });
+  assert.equal(page.status(), 403);
+  const token = readFileSync(seatwise.tokens.Ana, "utf8").trim();
+  const api = await fetch(`${origin}/api/v1/rules/${RULE}/approve`, { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify({ seen }) });
+  assert.equal(api.status, 403);
+  const cli = spawnSync(seatwise.binary, ["rule", "approve", RULE, "--seen", seen, "--server", origin, "--token-file", seatwise.tokens.Ana], { encoding: "utf8" });
+  assert.equal(cli.status, 3, cli.stderr);
+  await ana.page.reload();
+  assert.match(await ana.page.locator(".head").innerText(), /Proposed/);
+});
+
+await check("ben_approves_the_version_and_candidates_open", async () => {
+  await ben.page.goto(`${origin}/rules/${RULE}`);
+  await ben.page.getByRole("button", { name: /^Approve version/ }).click();
+  assert.match(await ben.page.locator(".note-good").innerText(), /approval/);
+  await until(ben.page, "/candidates", /Ready 6/);
+  await shot(ben.page, "candidates-ready");
+});
+
+await check("the_list_shows_the_literal_requests_and_ben_approves_exactly_it", async () => {
+  await ben.page.goto(`${origin}/rules/${RULE}`);
+  await ben.page.getByRole("button", { name: "List all that are ready" }).click();
+  await ben.page.waitForURL(/\/batches\/BAT\d+/);
+  const text = await ben.page.locator("main").innerText();
+  assert.match(text, /PATCH \/services\/data\/v[\d.]+\/sobjects\/User\/005\w{15}[\s\S]*"IsActive":false/);
+  assert.match(text, /People\s+6/);
+  await shot(ben.page, "batch-proposed");
+  PAGES.batch = [at(ben.page), await heading(ben.page)];
+  await ana.page.goto(origin + at(ben.page));
+  assert.equal(await ana.page.getByRole("button", { name: /^Approve/ }).count(), 0);
+  await ben.page.getByRole("button", { name: /^Approve BAT/ }).click();
+  assert.match(await ben.page.locator(".head").innerText(), /Approved/);
+  await ben.page.goto(`${origin}/candidates?search=dee`);
+  PAGES.candidate = [`/candidates/${await ben.page.locator("tbody th").first().innerText()}`, ""];
+});
+
+await check("in_a_dry_run_everything_is_looked_at_and_nothing_is_sent", async () => {
+  const [path] = PAGES.candidate;
+  await ben.page.goto(origin + path);
+  PAGES.candidate[1] = await heading(ben.page);
+  await ben.page.getByRole("button", { name: "They do not need it" }).click();
+  await until(ben.page, path, /dry run[\s\S]*nothing was sent/i);
+  await shot(ben.page, "candidate-held");
+  await ben.page.goto(`${origin}/actions`);
+  assert.match(await ben.page.locator(".empty").innerText(), /Nothing was sent yet/);
+});
+
+await check("the_stop_switch_shows_on_every_page_and_holds_even_a_live_org", async () => {
+  await ana.page.goto(`${origin}/reclaim`);
+  await ana.page.getByLabel("Why").first().fill("quarter <end>");
+  await ana.page.getByRole("button", { name: "Stop every reclaim now" }).click();
+  await ana.page.goto(`${origin}/profiles/PRF0001001`);
+  assert.match((await ana.page.locator(".strip").allInnerTexts()).join(" "), /Every reclaim is stopped: quarter <end>/);
+  await ana.page.getByText("Go live", { exact: true }).click();
+  await ana.page.getByRole("button", { name: "Go live now" }).click();
+  await until(ana.page, PAGES.candidate[0], /Held/);
+  await ana.page.goto(`${origin}/reclaim`);
+  await ana.page.getByLabel("Why it may go on").fill("over");
+  await ana.page.getByRole("button", { name: "Let reclaims go on" }).click();
+  assert.match(await ana.page.locator("main").innerText(), /Not stopped/);
+});
+
+await check("live_the_seat_is_taken_back_with_one_receipt", async () => {
+  await until(ben.page, PAGES.candidate[0], /Reclaimed|Closed complete/);
+  await ben.page.goto(`${origin}/actions`);
+  assert.equal(await ben.page.locator("tbody tr").count(), 1);
+  await ben.page.locator("tbody a").first().click();
+  PAGES.action = [at(ben.page), await heading(ben.page)];
+  const text = await ben.page.locator("main").innerText();
+  assert.match(text, /Done[\s\S]*204[\s\S]*Receipt[\s\S]*Digest [0-9a-f]{64}/);
+  await shot(ben.page, "action-done");
+});
+
+await check("undo_shows_the_requests_first_and_gives_the_seat_back", async () => {
+  await ben.page.goto(origin + PAGES.action[0]);
+  await ben.page.getByRole("link", { name: "Undo" }).click();
+  assert.match(await ben.page.locator("main").innerText(), /would give it back[\s\S]*"IsActive":true/);
+  await shot(ben.page, "action-undo");
+  await ben.page.getByLabel("Why").fill("back from leave");
+  await ben.page.getByRole("button", { name: "Give it back" }).click();
+  await until(ben.page, at(ben.page), /Restore[\s\S]*Done/);
+  await until(ben.page, PAGES.candidate[0], /Undone/);
+});
+
+await check("the_command_line_lists_rules_candidates_batches_and_actions", async () => {
+  const tool = (...words) => execFileSync(seatwise.binary, [...words, "--server", origin, "--token-file", seatwise.tokens.Ben], { encoding: "utf8" });
+  assert.match(tool("rule", "list"), /RUL0001004/);
+  assert.equal(JSON.parse(tool("rule", "preview", RULE, "--json")).rule_number, RULE);
+  assert.match(tool("candidate", "show", PAGES.candidate[0].split("/").pop()), /Undone[\s\S]*Undo done/);
+  assert.match(tool("batch", "list"), /BAT0001001[\s\S]*Approved/);
+  assert.match(tool("action", "list"), /Restore/);
+  assert.match(tool("reclaim", "status"), /Stopped\s+no/);
+});
+
 await check("the_audit_trail_is_intact_and_names_who_did_what", async () => {
   await ben.page.goto(`${origin}/audit?verify=1`);
   const text = await ben.page.locator("main").innerText();
   assert.match(text, /The chain is intact/);
-  assert.match(text, /profile\.write_mode[\s\S]*Ana/);
+  for (const event of ["action.done", "batch.approved", "rule.approved"]) assert.ok(text.includes(event), event);
 });
 
 await check("the_keyboard_alone_starts_a_run_and_signs_out", async () => {
