@@ -6,7 +6,9 @@
     reason = "a failing unwrap in a test is the test failing"
 )]
 
+mod approvals;
 mod crash;
+mod reclaim;
 mod refusals;
 mod runs;
 mod salesforce_manifest;

@@ -404,6 +404,27 @@ impl Company {
             .get(0)
     }
 
+    /// One more approver.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn approver(&self, name: &str) -> Actor {
+        person(&self.host, name, Role::Approver).await
+    }
+
+    /// Nothing is downloaded by itself any more.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn pause_schedules(&self) {
+        let mut tx = self.host.store.begin().await.expect("a write begins");
+        sqlx::query("update jobs set state = 'cancelled' where kind = 'schedule'")
+            .execute(tx.conn())
+            .await
+            .expect("jobs are rows");
+        tx.commit().await.expect("the write commits");
+    }
+
     /// Fifteen days at once: every silence has ended.
     pub async fn silence(&self) {
         self.advance(15 * DAY_MS);

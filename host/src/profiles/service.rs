@@ -176,6 +176,9 @@ pub async fn change_state(
     } else {
         crate::jobs::cancel(&mut tx, now_ms, &schedule_key(&row.id)).await?;
     }
+    if let Some(organization) = &row.organization {
+        acting::wake_reclaim(host, &mut tx, organization).await?;
+    }
     let detail = json!({"from": before.as_str(), "to": row.state.as_str()});
     host.audit(
         &mut tx,

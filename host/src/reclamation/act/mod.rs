@@ -77,6 +77,7 @@ impl Sweep<'_> {
     async fn run(&self) -> Result<Option<i64>, ReclamationError> {
         self.timers().await?;
         self.recover().await?;
+        self.close_ended().await?;
         let mut link = None;
         self.observe_all(&mut link).await?;
         self.restore_all(&mut link).await?;
@@ -169,6 +170,26 @@ impl Sweep<'_> {
             )
             .await?;
         }
+        Ok(tx.commit().await?)
+    }
+
+    /// Where no profile speaks for the organization any more, nothing of it can go on.
+    async fn close_ended(&self) -> Result<(), ReclamationError> {
+        let mut tx = self.begin().await?;
+        if acting::acting_for(&mut tx, &self.organization)
+            .await?
+            .is_some()
+        {
+            return Ok(());
+        }
+        let open = candidates::open_of_organization(&mut tx, &self.organization).await?;
+        let closing = open
+            .into_iter()
+            .filter(|row| row.state.is_calm() && row.state != State::Reclaimed)
+            .collect();
+        let note = Note::because("profile_gone", "the integration profile has ended");
+        self.advance(&mut tx, Event::RuleGone, closing, &note)
+            .await?;
         Ok(tx.commit().await?)
     }
 
