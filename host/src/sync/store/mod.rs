@@ -2,15 +2,19 @@
 
 pub(super) mod chains;
 pub(super) mod merge;
+mod reading;
 pub(super) mod staging;
 
 use sqlx::Row as _;
-use sqlx::any::AnyRow;
 
-use super::guard::Before;
-use super::model::{RunKind, RunProblem, RunState, RunView, Stage};
+use super::model::{RunKind, RunProblem, RunState, Stage};
 use crate::kernel::{OrgId, ProfileId, RunId};
 use crate::store::{StoreError, Tx};
+
+pub(super) use reading::{
+    count_taken_back, find_open_run, find_run, get_connector, get_since, get_state, last_complete,
+    last_merge_at, list_runs,
+};
 
 /// What a run needs to know of its profile.
 #[derive(Clone, Debug)]
@@ -19,96 +23,6 @@ pub(super) struct Owner {
     pub state: String,
     /// Digest of settings and scope: a run after an edit has nothing to compare with.
     pub settings_digest: String,
-}
-
-const VIEW: &str = "select r.*, p.name as profile_name, p.number as profile_number \
-     from runs r join profiles p on p.id = r.profile_id";
-
-fn view(row: &AnyRow) -> Result<RunView, StoreError> {
-    let json = |column: &str| -> Result<String, StoreError> { Ok(row.try_get(column)?) };
-    let unknown = |what: &str, word: &str| {
-        StoreError::Migrate(format!(
-            "{what} `{word}` of a run is not known to this version"
-        ))
-    };
-    let kind: String = row.try_get("kind")?;
-    let state: String = row.try_get("state")?;
-    let stage: String = row.try_get("stage")?;
-    let problem = row
-        .try_get::<Option<String>, _>("error_code")?
-        .map(|code| -> Result<RunProblem, StoreError> {
-            Ok(RunProblem {
-                code,
-                message: row
-                    .try_get::<Option<String>, _>("error_message")?
-                    .unwrap_or_default(),
-                fix: row
-                    .try_get::<Option<String>, _>("error_fix")?
-                    .unwrap_or_default(),
-            })
-        })
-        .transpose()?;
-    Ok(RunView {
-        id: json("id")?.into(),
-        number: json("number")?,
-        profile_id: json("profile_id")?.into(),
-        profile_name: json("profile_name")?,
-        profile_number: json("profile_number")?,
-        organization_id: row
-            .try_get::<Option<String>, _>("organization_id")?
-            .map(Into::into),
-        kind: RunKind::parse(&kind).ok_or_else(|| unknown("kind", &kind))?,
-        trigger: json("trigger")?,
-        state: RunState::parse(&state).ok_or_else(|| unknown("state", &state))?,
-        stage: Stage::parse(&stage).ok_or_else(|| unknown("stage", &stage))?,
-        started_at: row.try_get("started_at")?,
-        ended_at: row.try_get("ended_at")?,
-        expected_accounts: row.try_get("expected_accounts")?,
-        pages: row.try_get("pages")?,
-        accounts: row.try_get("accounts")?,
-        assignments: row.try_get("assignments")?,
-        pools: row.try_get("pools")?,
-        out_of_scope: row.try_get("out_of_scope")?,
-        retries: row.try_get("retries")?,
-        changes: serde_json::from_str(&json("changes")?).unwrap_or_default(),
-        problem,
-        accepted_by: row.try_get("accepted_by")?,
-        accepted_reason: row.try_get("accepted_reason")?,
-        notes: serde_json::from_str(&json("notes")?).unwrap_or_default(),
-        created_at: row.try_get("created_at")?,
-    })
-}
-
-/// By id or by number.
-pub(super) async fn find_run(tx: &mut Tx, key: &str) -> Result<Option<RunView>, StoreError> {
-    let sql = format!("{VIEW} where r.id = $1 or r.number = $1");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(key)
-        .fetch_optional(tx.conn())
-        .await?;
-    row.as_ref().map(view).transpose()
-}
-
-/// Newest first, before a run's `created_at` and id where given.
-pub(super) async fn list_runs(
-    tx: &mut Tx,
-    profile: Option<&ProfileId>,
-    before: Option<(i64, String)>,
-    limit: i64,
-) -> Result<Vec<RunView>, StoreError> {
-    let (at, id) = before.unwrap_or((i64::MAX, "~".to_owned()));
-    let sql = format!(
-        "{VIEW} where ($1 = '' or r.profile_id = $1) and (r.created_at < $2 or (r.created_at = $2 and r.id < $3)) \
-         order by r.created_at desc, r.id desc limit $4"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(profile.map_or("", ProfileId::as_str))
-        .bind(at)
-        .bind(id)
-        .bind(limit)
-        .fetch_all(tx.conn())
-        .await?;
-    rows.iter().map(view).collect()
 }
 
 /// The profile of a run, locked against another start on the same profile.
@@ -138,23 +52,6 @@ pub(super) async fn lock_owner(
         })
     })
     .transpose()
-}
-
-/// A run of the profile that has not come to rest.
-pub(super) async fn find_open_run(
-    tx: &mut Tx,
-    profile: &ProfileId,
-) -> Result<Option<RunId>, StoreError> {
-    let row = sqlx::query(
-        "select id from runs where profile_id = $1 and state in ('queued', 'running', 'paused_quota') order by created_at limit 1",
-    )
-    .bind(profile.as_str())
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row
-        .map(|row| row.try_get::<String, _>("id"))
-        .transpose()?
-        .map(Into::into))
 }
 
 pub(super) struct NewRun<'a> {
@@ -333,18 +230,6 @@ pub(super) async fn stop(
     Ok(done.rows_affected() == 1)
 }
 
-/// The state alone: asked twice a second while pages come in.
-pub(super) async fn get_state(tx: &mut Tx, run: &RunId) -> Result<Option<RunState>, StoreError> {
-    let row = sqlx::query("select state from runs where id = $1")
-        .bind(run.as_str())
-        .fetch_optional(tx.conn())
-        .await?;
-    Ok(row
-        .map(|row| row.try_get::<String, _>("state"))
-        .transpose()?
-        .and_then(|word| RunState::parse(&word)))
-}
-
 /// Puts a held or failed run back to work.
 pub(super) async fn reopen(
     tx: &mut Tx,
@@ -384,64 +269,6 @@ pub(super) async fn note_pause(
         Some(row) => row.try_get("quota_paused_since")?,
         None => None,
     })
-}
-
-/// What the run before brought, unless settings or scope were edited since; and when it began.
-pub(super) async fn last_complete(
-    tx: &mut Tx,
-    profile: &ProfileId,
-    settings_digest: &str,
-) -> Result<Option<(Before, i64)>, StoreError> {
-    let row = sqlx::query(
-        "select changes, started_at from runs where profile_id = $1 and state = 'complete' and kind = 'full' \
-         order by ended_at desc limit 1",
-    )
-    .bind(profile.as_str())
-    .fetch_optional(tx.conn())
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let changes: serde_json::Value =
-        serde_json::from_str(&row.try_get::<String, _>("changes")?).unwrap_or_default();
-    let basis = &changes["basis"];
-    if basis["settings"].as_str() != Some(settings_digest) {
-        return Ok(None);
-    }
-    let before = Before {
-        accounts: basis["accounts"].as_i64().unwrap_or(0),
-        subscriptions: basis["subscriptions"].as_i64().unwrap_or(0),
-    };
-    Ok(Some((
-        before,
-        row.try_get::<Option<i64>, _>("started_at")?.unwrap_or(0),
-    )))
-}
-
-/// Seats that our own actions took from the org since a moment. Read-only look at another domain's table: their absence
-/// from a download is our own doing.
-pub(super) async fn count_taken_back(
-    tx: &mut Tx,
-    organization: &OrgId,
-    since: i64,
-) -> Result<i64, StoreError> {
-    let row = sqlx::query(
-        "select count(*) as n from actions where organization_id = $1 and kind = 'reclaim' and state in ('done', 'undone') and ended_at >= $2",
-    )
-    .bind(organization.as_str())
-    .bind(since)
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(row.try_get("n")?)
-}
-
-/// When the org's last merge happened, in its own time: the next one is later by at least a millisecond.
-pub(super) async fn last_merge_at(tx: &mut Tx, organization: &OrgId) -> Result<i64, StoreError> {
-    let row = sqlx::query(
-        "select coalesce(max(ended_at), 0) as at from runs where organization_id = $1 and state = 'complete'",
-    )
-    .bind(organization.as_str())
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(row.try_get("at")?)
 }
 
 /// The run is merged.
@@ -503,22 +330,4 @@ pub(super) async fn add_retries(tx: &mut Tx, run: &RunId, retries: i64) -> Resul
             .await?;
     }
     Ok(())
-}
-
-/// From when an incremental run reads.
-pub(super) async fn get_since(tx: &mut Tx, run: &RunId) -> Result<Option<i64>, StoreError> {
-    let row = sqlx::query("select since from runs where id = $1")
-        .bind(run.as_str())
-        .fetch_one(tx.conn())
-        .await?;
-    Ok(row.try_get("since")?)
-}
-
-/// The connector of an organization.
-pub(super) async fn get_connector(tx: &mut Tx, organization: &OrgId) -> Result<String, StoreError> {
-    let row = sqlx::query("select connector_id from organizations where id = $1")
-        .bind(organization.as_str())
-        .fetch_one(tx.conn())
-        .await?;
-    Ok(row.try_get("connector_id")?)
 }
