@@ -9,6 +9,7 @@
 mod approvals;
 mod crash;
 mod reclaim;
+mod reclaim_crash;
 mod refusals;
 mod runs;
 mod salesforce_manifest;

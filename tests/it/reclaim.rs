@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use seatwise::jobs;
 use seatwise::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
 use seatwise::kernel::faults::NoFaults;
 use seatwise::profiles::model::WriteMode;
 use seatwise::profiles::service as profiles;
 use seatwise::reclamation::candidate::State;
 use seatwise::reclamation::rule::{Edit, Limits};
-use seatwise::reclamation::{actions, candidates, controls, rules};
+use seatwise::reclamation::{act, actions, candidates, controls, rules};
 use seatwise_practice_org_salesforce::{Faults, Rights};
 use seatwise_tests::company::{Company, Contract};
-use seatwise_tests::database::{Database, on_both};
+use seatwise_tests::database::{Database, expire_leases, on_both};
 
 /// All that were ready are approved, and nobody has answered in time.
 async fn silent(database: &Database) -> Company {
@@ -407,6 +408,40 @@ async fn a_profile_that_ends_closes_what_it_had_open() {
             company.states(&["lou", "dee"]).await,
             [State::ClosedSkipped, State::AwaitingUser]
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b8_a_worker_that_wakes_after_its_work_was_taken_over_sends_nothing() {
+    on_both(|database| async move {
+        let company = Company::new(&database, Contract::Shared, Arc::new(NoFaults)).await;
+        company.approve_rule().await;
+        company.go_live().await;
+        company.approve_all().await;
+        company.pause_schedules().await;
+        company.advance(15 * DAY_MS);
+        // Two hosts take the same sweep: the first one stalls past its lease before it begins.
+        let store = &company.host.store;
+        let mut stalled = Vec::new();
+        while let Some(job) = jobs::claim(store, company.host.now_ms(), "stalled")
+            .await
+            .unwrap()
+        {
+            stalled.push(job);
+        }
+        stalled.retain(|job| job.kind == jobs::JobKind::Reclaim);
+        assert_eq!(stalled.len(), 2, "one sweep an organization");
+        expire_leases(store).await;
+        company.work().await;
+        let writes = company.writes();
+        assert_eq!(writes, 4);
+        for job in &stalled {
+            act::handle(&company.host, job).await;
+        }
+        assert_eq!(company.writes(), writes);
+        let receipts = "select count(*) from actions where receipt is not null";
+        assert_eq!(company.count(receipts).await, 4);
     })
     .await;
 }
