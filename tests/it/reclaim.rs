@@ -445,3 +445,21 @@ async fn b8_a_worker_that_wakes_after_its_work_was_taken_over_sends_nothing() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b5_no_request_carries_more_than_one_person() {
+    on_both(|database| async move {
+        let company = Company::new(&database, Contract::Shared, Arc::new(NoFaults)).await;
+        company.approve_rule().await;
+        let batch = company.approve_all().await;
+        assert_eq!(batch.items.len(), 5);
+        for item in &batch.items {
+            let [step] = item.plan.steps.as_slice() else {
+                panic!("{} is one request", item.principal)
+            };
+            assert!(step.path.ends_with(&item.account_id), "{}", step.path);
+            assert_eq!(step.body.as_deref(), Some(r#"{"IsActive":false}"#));
+        }
+    })
+    .await;
+}

@@ -5,94 +5,13 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use seatwise::audit;
-use seatwise::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
 use seatwise::kernel::faults::NoFaults;
-use seatwise::reclamation::{actions, batches};
-use seatwise_tests::company::{Company, Contract};
 use seatwise_tests::database::{Database, on_both};
+use seatwise_tests::deed::{Deed, end_state, finish, ready};
 use seatwise_tests::faults::{FaultAt, Mode};
-use sqlx::Row as _;
 
 /// Steps tried at the same time, each on a database of its own.
 const AT_ONCE: usize = 6;
-
-/// What is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    /// One who goes through in each org, and one whom the vendor refuses.
-    TakeBack,
-    /// One seat is given back.
-    GiveBack,
-}
-
-/// The company right before the deed: approved, live, and time to act.
-async fn ready(database: &Database, faults: Arc<FaultAt>, deed: Deed) -> Company {
-    let company = Company::new(database, Contract::Shared, faults).await;
-    company.approve_rule().await;
-    company.go_live().await;
-    let rule = company.rule().await;
-    let mut listed = Vec::new();
-    for name in ["dee", "fay", "lou"] {
-        listed.push(company.candidate(name).await.number);
-    }
-    let batch = batches::create_batch(&company.host, &company.ben, &rule.number, &listed)
-        .await
-        .unwrap();
-    batches::approve_batch(&company.host, &company.ben, &batch.number, &batch.digest)
-        .await
-        .unwrap();
-    company.work().await;
-    company.pause_schedules().await;
-    company.advance(15 * DAY_MS);
-    if deed == Deed::GiveBack {
-        company.work().await;
-        company.advance(HOUR_MS);
-        company.collect().await;
-        let lou = company.candidate("lou").await;
-        actions::undo(&company.host, &company.ana, &lou.number, "needed after all")
-            .await
-            .unwrap();
-    }
-    company
-}
-
-/// Lets everything that waits for a moment have its moment, downloads, and reconciles.
-async fn finish(company: &Company) {
-    for _ in 0..8 {
-        company.work().await;
-        company.advance(5 * MINUTE_MS);
-    }
-    company.collect().await;
-    company.collect().await;
-}
-
-/// What must be the same, however the way there was.
-async fn end_state(company: &Company) -> Vec<String> {
-    let mut tx = company.host.store.read().await.unwrap();
-    let mut facts = Vec::new();
-    for statement in [
-        "select 'candidate ' || number || ' ' || state || ' ' || coalesce(reason_code, '-') as fact from candidates",
-        "select 'action ' || account_id || ' ' || kind || ' ' || state || ' receipt ' \
-           || case when receipt is null then 'none' else 'one' end as fact from actions where intended_at is not null",
-        "select 'saving ' || kind || ' ' || cast(seats as text) || ' ' || coalesce(cast(amount_minor as text), '-') as fact \
-         from savings_events",
-        "select 'seat ' || account_id || ' ' || cast(is_active as text) as fact from subscriptions where valid_to is null",
-    ] {
-        let rows = sqlx::query(statement).fetch_all(tx.conn()).await.unwrap();
-        facts.extend(rows.iter().map(|row| row.get::<String, _>("fact")));
-    }
-    for (org, running) in company.orgs.iter().enumerate() {
-        facts.extend(
-            running
-                .control()
-                .writes()
-                .iter()
-                .map(|write| format!("write {org} {} {}", write.record, write.change)),
-        );
-    }
-    facts.sort();
-    facts
-}
 
 async fn loop_over_every_step(mode: Mode, deed: Deed) {
     on_both(|database| async move {

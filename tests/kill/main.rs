@@ -4,4 +4,5 @@
 //! process somewhere in the run; the next process must finish it.
 
 mod program;
+mod reclaim;
 mod sync;

@@ -75,7 +75,7 @@ impl Company {
         let ports: Vec<u16> = orgs.iter().map(|(org, _)| org.address().port()).collect();
         let clock = Arc::new(SetClock::at(T0_MS));
         let store = database.open_with(faults.clone()).await;
-        let host = host(database, store, clock.clone(), &ports, faults, 1);
+        let host = host(database.folder(), store, clock.clone(), &ports, faults, 1);
         identity::ensure_system(&host)
             .await
             .expect("the system's own actor is made");
@@ -185,7 +185,7 @@ impl Company {
         let ports: Vec<u16> = self.orgs.iter().map(|org| org.address().port()).collect();
         let starts = self.starts + 1;
         let host = host(
-            &self.database,
+            self.database.folder(),
             store,
             self.clock.clone(),
             &ports,

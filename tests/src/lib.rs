@@ -4,6 +4,7 @@
 
 pub mod company;
 pub mod database;
+pub mod deed;
 pub mod faults;
 pub mod postgres;
 pub mod world;

@@ -90,7 +90,7 @@ impl World {
         let clock = Arc::new(SetClock::at(T0_MS));
         let store = database.open_with(faults.clone()).await;
         let host = host(
-            database,
+            database.folder(),
             store,
             clock.clone(),
             &[org.address().port()],
@@ -153,7 +153,7 @@ impl World {
         let starts = self.starts + 1;
         let clock = self.clock.clone();
         let host = host(
-            &self.database,
+            self.database.folder(),
             store,
             clock,
             &[self.org.address().port()],
@@ -295,8 +295,13 @@ pub async fn facts(store: &Store) -> Vec<String> {
     facts
 }
 
-pub(crate) fn host(
-    database: &Database,
+/// A host over a store, on a clock, that may reach these ports of loopback. `start` counts the starts on one database: each draws
+/// other numbers.
+///
+/// # Panics
+/// When the sandbox does not start.
+pub fn host(
+    folder: &std::path::Path,
     store: Store,
     clock: Arc<SetClock>,
     ports: &[u16],
@@ -322,7 +327,7 @@ pub(crate) fn host(
         sealer: Sealer::new(&[9; 32].into()),
         connectors,
         options: HostOptions {
-            data_dir: database.folder().to_owned(),
+            data_dir: folder.to_owned(),
             public_url: "http://127.0.0.1".to_owned(),
         },
     })
