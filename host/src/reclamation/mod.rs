@@ -16,6 +16,7 @@ pub mod follow;
 mod gates;
 mod life;
 pub mod model;
+pub mod naming;
 pub mod planning;
 pub mod rule;
 pub mod rules;

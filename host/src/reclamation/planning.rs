@@ -14,7 +14,7 @@ use super::store::actions::{self, ActionRow};
 use super::store::candidates::{self, CandidateRow, NewEvent};
 use super::store::rules::{self, RuleRow, VersionRow};
 use super::store::verdicts::{self, Asked, VerdictRow};
-use super::{ReclamationError, rules as service};
+use super::{ReclamationError, naming};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::connectors::link::OrgLink;
@@ -231,7 +231,7 @@ impl Planner<'_> {
         }
         let one = [(self.organization.clone(), 1)];
         let price: Option<Money> =
-            service::worth(&mut tx, &self.rule.product_id, &one, today).await?;
+            naming::worth(&mut tx, &self.rule.product_id, &one, today).await?;
         let (prefix, first) = numbers::next_block(
             &mut tx,
             Series::Candidate,

@@ -12,15 +12,14 @@ use super::rule::{self, Deciding, Edit, FieldError, Wording};
 use super::store::candidates;
 use super::store::rules::{self as store, NewApproval, NewVersion, RuleRow};
 use super::store::verdicts::{self, Asked};
-use super::{ReclamationError, authority, evaluate, not_found, planning, reason};
+use super::{ReclamationError, authority, evaluate, naming, not_found, planning, reason};
 use crate::app::host::Host;
 use crate::audit::Entry;
-use crate::entitlements::service as entitlements;
 use crate::identity::roles::{Actor, Permission};
 use crate::kernel::money::Money;
 use crate::kernel::{ApprovalId, Day, OrgId, ProductId, RuleId, RuleVersionId};
+use crate::store::Tx;
 use crate::store::numbers::{self, Series};
-use crate::store::{StoreError, Tx};
 
 /// Most rows of a preview.
 pub const MOST_PREVIEW_ROWS: i64 = 1_000;
@@ -152,32 +151,6 @@ pub async fn get_rule(host: &Host, actor: &Actor, key: &str) -> Result<RuleView,
     view(host, &mut tx, actor, row).await
 }
 
-/// What so many seats by organization cost a year; `None` without a price or across currencies.
-pub(super) async fn worth(
-    tx: &mut Tx,
-    product: &ProductId,
-    seats: &[(OrgId, i64)],
-    day: Day,
-) -> Result<Option<Money>, ReclamationError> {
-    let mut total: Option<Money> = None;
-    for (organization, n) in seats {
-        let Some(price) = entitlements::seat_price(tx, product, organization, day).await? else {
-            return Ok(None);
-        };
-        let money = price
-            .times(*n, 1, 1)
-            .map_err(entitlements::EntitlementError::from)?;
-        total = match total {
-            None => Some(money),
-            Some(sum) => match sum.plus(money) {
-                Ok(sum) => Some(sum),
-                Err(_) => return Ok(None),
-            },
-        };
-    }
-    Ok(total)
-}
-
 /// Who the newest version of a rule would name today, and why the others not. Nothing is written, nobody is asked.
 ///
 /// # Errors
@@ -197,14 +170,14 @@ pub async fn preview_rule(
     let asked = Asked::new(&row.product_id, &version.deciding, now_ms);
     let counts = verdicts::count(&mut tx, &asked).await?;
     let named = verdicts::named_by_organization(&mut tx, &asked).await?;
-    let saving = worth(&mut tx, &row.product_id, &named, today).await?;
+    let saving = naming::worth(&mut tx, &row.product_id, &named, today).await?;
     let rows = verdicts::list(&mut tx, &asked, limit.clamp(1, MOST_PREVIEW_ROWS)).await?;
     let mut people = Vec::with_capacity(rows.len());
     let mut prices: BTreeMap<OrgId, Option<Money>> = BTreeMap::new();
     for row_of in rows {
         if !prices.contains_key(&row_of.organization_id) {
             let one = [(row_of.organization_id.clone(), 1)];
-            let price = worth(&mut tx, &row.product_id, &one, today).await?;
+            let price = naming::worth(&mut tx, &row.product_id, &one, today).await?;
             prices.insert(row_of.organization_id.clone(), price);
         }
         let price = prices.get(&row_of.organization_id).copied().flatten();
@@ -567,37 +540,4 @@ async fn close_open(
     let note = Note::because("rule_gone", why);
     life::advance_all(host, tx, actor, Event::RuleGone, closing, &note).await?;
     Ok(())
-}
-
-/// What the rule of a product names in an organization today.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Named {
-    /// Subscriptions.
-    pub count: i64,
-    /// By a version in force; otherwise by the proposed one, and no candidate is open.
-    pub is_in_force: bool,
-}
-
-/// By product and organization, what rules name today. Products without a rule, or with one that is off, are not in it.
-///
-/// # Errors
-/// The database's own.
-pub async fn named_today(
-    host: &Host,
-    tx: &mut Tx,
-) -> Result<BTreeMap<(ProductId, OrgId), Named>, StoreError> {
-    let mut named = BTreeMap::new();
-    for rule in store::list(tx).await? {
-        let (version, is_in_force) = match (&rule.in_force, rule.state) {
-            (_, RuleState::Off) => continue,
-            (Some(version), _) => (version, true),
-            (None, _) => (&rule.current, false),
-        };
-        let asked = Asked::new(&rule.product_id, &version.deciding, host.now_ms());
-        for (organization, count) in verdicts::named_by_organization(tx, &asked).await? {
-            let it = Named { count, is_in_force };
-            named.insert((rule.product_id.clone(), organization), it);
-        }
-    }
-    Ok(named)
 }

@@ -16,7 +16,7 @@ use crate::kernel::clock::DAY_MS;
 use crate::kernel::digest::sha256_hex;
 use crate::kernel::money::MoneyError;
 use crate::kernel::{Day, IntoProblem, Problem, ProductId, ReconciliationId};
-use crate::reclamation::rules;
+use crate::reclamation::naming;
 use crate::store::numbers::{self, Series};
 use crate::store::{StoreError, Tx};
 
@@ -104,7 +104,7 @@ pub async fn reconcile_in(
     for (product, allocated, in_use) in entitlements::allocations(tx, day).await? {
         reserved.insert(product, Allocations { allocated, in_use });
     }
-    let named = rules::named_today(host, tx).await?;
+    let named = naming::named_today(host, tx).await?;
     let mut views = Vec::new();
     for mut held in store::held(tx).await? {
         for org in &mut held.organizations {
