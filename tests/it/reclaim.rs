@@ -463,3 +463,54 @@ async fn b5_no_request_carries_more_than_one_person() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_every_request_fails_at_the_vendor_nothing_is_done_and_nothing_is_saved() {
+    on_both(|database| async move {
+        let company = silent(&database).await;
+        for org in &company.orgs {
+            let faults = Faults::parse("patch_fail_every=1").unwrap();
+            org.control().set_faults(faults);
+        }
+        company.go_live().await;
+        let taken = "select count(*) from actions where state = 'done' or receipt is not null";
+        assert_eq!(company.count(taken).await, 0);
+        let saved = "select count(*) from savings_events";
+        assert_eq!(company.count(saved).await, 0);
+        for name in ["cy", "dee", "ivy", "lou"] {
+            let candidate = company.candidate(name).await;
+            assert_ne!(candidate.state, State::Reclaimed, "{name}");
+            let history = candidates::get_candidate(&company.host, &company.ben, &candidate.number)
+                .await
+                .unwrap()
+                .events;
+            let was_begun = history.iter().any(|e| e.event.as_str() == "begun");
+            assert!(was_begun, "{name}: {history:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_finished_before_a_restart_is_not_sent_again() {
+    on_both(|database| async move {
+        let company = silent(&database).await;
+        let [first, second] = [company.profiles[0].clone(), company.profiles[1].clone()];
+        profiles::set_write_mode(&company.host, &company.ana, &first, WriteMode::Live)
+            .await
+            .unwrap();
+        company.work().await;
+        let finished = company.orgs[0].control().writes().len();
+        assert!(finished > 0);
+        assert_eq!(company.writes_to(1, "lou"), 0);
+        let company = company.restarted(Arc::new(NoFaults)).await;
+        profiles::set_write_mode(&company.host, &company.ana, &second, WriteMode::Live)
+            .await
+            .unwrap();
+        company.work().await;
+        assert_eq!(company.orgs[0].control().writes().len(), finished);
+        assert_eq!(company.writes_to(1, "lou"), 1);
+        assert_eq!(company.states(&["cy", "lou"]).await, [State::Reclaimed; 2]);
+    })
+    .await;
+}
