@@ -16,4 +16,5 @@ mod salesforce_manifest;
 mod scripted;
 mod store;
 mod sync;
+mod verdicts;
 mod worked_example;

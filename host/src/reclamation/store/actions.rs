@@ -241,7 +241,7 @@ pub(in crate::reclamation) async fn list(
            (select count(*) from actions r where r.undoes_action_id = a.id and r.state not in ('refused', 'abandoned')) as restores \
          from actions a join organizations o on o.id = a.organization_id left join actions u on u.id = a.undoes_action_id \
          left join accounts acc on acc.organization_id = a.organization_id and acc.vendor_id = a.account_id and acc.valid_to is null \
-         where ($1 = '' or a.id = $1 or a.number = $1) and ($2 = '' or a.number < $2) and ($1 <> '' or a.intended_at is not null or a.kind = 'restore') \
+         where ($1 = '' or a.id = $1 or a.number = $1) and ($2 = '' or a.number < $2) and ($1 <> '' or a.attempts > 0 or a.kind = 'restore') \
          order by a.number desc limit $3",
     )
     .bind(key.unwrap_or(""))
