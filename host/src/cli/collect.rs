@@ -90,8 +90,8 @@ pub async fn profile(client: &Client, verb: ProfileVerb) -> Result<(), CliError>
 fn show_profile(client: &Client, shown: &Value) {
     output::one(client, shown, PROFILES);
     if let (false, Some(checks)) = (client.json, shown.get("checks").and_then(Value::as_array)) {
-        println!();
-        print!(
+        outln!();
+        out!(
             "{}",
             output::table(
                 checks,
@@ -422,7 +422,7 @@ pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliErr
         .get("positions")
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice);
-    print!(
+    out!(
         "{}",
         output::table(
             rows,

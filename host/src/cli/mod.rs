@@ -3,6 +3,23 @@
 //! Every command but `serve`, `demo` and `practice-org` speaks to the API with a personal token: there is no second way in.
 //! Facts go to standard output (a table, or the API's JSON with `--json`), talk and progress to standard error.
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (no rights), 4 conflict or stale.
+/// Writes facts to standard output. A reader that has seen enough (`| head`) closes the pipe: nobody is left to be told.
+macro_rules! out {
+    ($($told:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout(), $($told)*);
+    }};
+}
+
+/// The same with a line's end.
+macro_rules! outln {
+    () => { out!("\n") };
+    ($($told:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($told)*);
+    }};
+}
+
 mod account;
 pub mod args;
 mod client;

@@ -139,7 +139,7 @@ pub fn list(client: &Client, answer: &Value, columns: &[Column]) {
         eprintln!("nothing to list");
         return;
     }
-    print!("{}", table(rows, columns));
+    out!("{}", table(rows, columns));
     if let Some(next) = answer.get("next").and_then(Value::as_str) {
         eprintln!("more: --after {next}");
     }
@@ -156,13 +156,13 @@ pub fn one(client: &Client, answer: &Value, columns: &[Column]) {
         .max()
         .unwrap_or(0);
     for &(name, pointer, read) in columns {
-        println!("{name:width$}  {}", cell(answer, pointer, read));
+        outln!("{name:width$}  {}", cell(answer, pointer, read));
     }
 }
 
 /// Prints the API's JSON.
 pub fn json(answer: &Value) {
-    println!(
+    outln!(
         "{}",
         serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string())
     );

@@ -79,16 +79,16 @@ fn show_preview(client: &Client, preview: &Value) {
         client.json,
         preview.get("verdicts").and_then(Value::as_array),
     ) {
-        println!();
+        outln!();
         let columns = [
             ("Verdict", "/says", As::Text),
             ("Seats", "/count", As::Count),
         ];
-        print!("{}", output::table(verdicts, &columns));
+        out!("{}", output::table(verdicts, &columns));
     }
     if let (false, Some(people)) = (client.json, preview.get("people").and_then(Value::as_array)) {
-        println!();
-        print!(
+        outln!();
+        out!(
             "{}",
             output::table(
                 people,
@@ -177,8 +177,8 @@ pub async fn candidate(client: &Client, verb: CandidateVerb) -> Result<(), CliEr
             if let (false, Some(events)) =
                 (client.json, view.get("events").and_then(Value::as_array))
             {
-                println!();
-                print!(
+                outln!();
+                out!(
                     "{}",
                     output::table(
                         events,
@@ -283,7 +283,7 @@ fn show_batch(client: &Client, batch: &Value) {
         .map_or(&[][..], Vec::as_slice)
     {
         let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
-        println!(
+        outln!(
             "\n{}  {}  {}",
             text("/candidate_number"),
             text("/principal"),
@@ -304,21 +304,21 @@ fn show_plan(plan: &Value, indent: &str) {
     };
     for step in list("steps") {
         let field = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or("");
-        println!(
+        outln!(
             "{indent}{} {} {}",
             field("method"),
             field("path"),
             field("body")
         );
-        println!("{indent}  {}", field("says"));
+        outln!("{indent}  {}", field("says"));
     }
     for blocker in list("blockers") {
         let message = blocker.get("message").and_then(Value::as_str).unwrap_or("");
-        println!("{indent}in the way: {message}");
+        outln!("{indent}in the way: {message}");
     }
     for (heading, name) in [("loses", "consequences"), ("not looked at", "unchecked")] {
         for line in list(name) {
-            println!("{indent}{heading}: {}", line.as_str().unwrap_or(""));
+            outln!("{indent}{heading}: {}", line.as_str().unwrap_or(""));
         }
     }
 }
@@ -348,7 +348,7 @@ pub async fn action(client: &Client, verb: ActionVerb) -> Result<(), CliError> {
         } => {
             let plan = client.get(&format!("/actions/{number}/undo"), &[]).await?;
             if client.json {
-                println!("{plan:#}");
+                outln!("{plan:#}");
             } else {
                 show_plan(&plan, "");
                 eprintln!("Nothing was sent. Give --reason to do it.");
@@ -386,7 +386,7 @@ fn show_action(client: &Client, view: &Value) {
     }
     let sent = view.get("sent").and_then(Value::as_array);
     if let Some(sent) = sent.filter(|sent| !sent.is_empty()) {
-        println!();
+        outln!();
         let columns = [
             ("Attempt", "/attempt", As::Count),
             ("Sent", "/sent_at", As::Time),
@@ -395,7 +395,7 @@ fn show_action(client: &Client, view: &Value) {
             ("Means", "/judgement", As::Words),
             ("Detail", "/detail", As::Text),
         ];
-        print!("{}", output::table(sent, &columns));
+        out!("{}", output::table(sent, &columns));
     }
 }
 
