@@ -46,6 +46,7 @@ pub(in crate::sync) async fn apply(tx: &mut Tx, merge: &Merge<'_>) -> Result<Val
     } else {
         json!({})
     };
+    note_size(tx).await?;
     Ok(
         json!({ "accounts": accounts, "subscriptions": subscriptions, "pools": pools, "activity_days": active_days }),
     )
@@ -59,6 +60,17 @@ async fn refresh_statistics(tx: &mut Tx) -> Result<(), StoreError> {
             "analyze staged_subscriptions",
             "analyze staged_facts",
         ] {
+            sqlx::query(statement).execute(tx.conn()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What reads these tables next, matching, rules and reconciliation, must not plan for the size they had before: after a first
+/// run PostgreSQL would take them for empty and compare every row with every row.
+async fn note_size(tx: &mut Tx) -> Result<(), StoreError> {
+    if tx.dialect() == crate::store::Dialect::Postgres {
+        for statement in ["analyze accounts", "analyze subscriptions"] {
             sqlx::query(statement).execute(tx.conn()).await?;
         }
     }
