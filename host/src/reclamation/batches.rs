@@ -52,7 +52,7 @@ pub(super) async fn plans_digest(
     }
     let mut digests = vec![row.plan_digest];
     for word in version.deciding.actions.iter().skip(1) {
-        match actions::find_planned(tx, organization, account, word).await? {
+        match actions::find_newest(tx, organization, account, word, "planned").await? {
             Some(next) if next.plan.blockers.is_empty() => digests.push(next.plan_digest),
             _ => return Ok(None),
         }
@@ -74,7 +74,8 @@ pub(super) async fn second_digest(
     let Some(word) = version.deciding.actions.first() else {
         return Ok(None);
     };
-    let done = actions::find_done(tx, &row.organization_id, &row.account_id, word).await?;
+    let done =
+        actions::find_newest(tx, &row.organization_id, &row.account_id, word, "done").await?;
     Ok(done.map(|first| sha256_hex(json!([first.plan_digest, second.plan_digest]).to_string())))
 }
 

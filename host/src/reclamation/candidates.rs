@@ -7,7 +7,7 @@ use super::life::{self, Note};
 use super::model::CandidateView;
 use super::store::candidates::{self as store, CandidateRow, Listed};
 use super::store::{controls, rules};
-use super::{ReclamationError, authority, follow, not_found, reason};
+use super::{ReclamationError, authority, follow, not_found, planning, reason};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Permission};
@@ -299,13 +299,8 @@ pub async fn repair(
     let why = reason(why)?;
     let mut tx = host.store.begin().await?;
     let row = need(&mut tx, key).await?;
-    if row.state == State::AttentionRequired
-        && matches!(
-            row.reason_code.as_deref(),
-            Some("person_unresolved" | "blocked" | "not_planned" | "plan_changed")
-        )
-    {
-        super::planning::wake(host, &mut tx, &row.organization_id).await?;
+    if planning::is_mended_by_itself(&row) {
+        planning::wake(host, &mut tx, &row.organization_id).await?;
         tx.commit().await?;
         return Err(ReclamationError::WrongState(format!(
             "{} is repaired by itself once this is put right: {}; it is being looked at again now",
@@ -317,7 +312,7 @@ pub async fn repair(
     let mut row = row;
     if row.state == State::AttentionRequired {
         row.action_id = None;
-        super::planning::wake(host, &mut tx, &row.organization_id).await?;
+        planning::wake(host, &mut tx, &row.organization_id).await?;
     }
     let note = Note::because("repaired", why);
     act(

@@ -99,7 +99,7 @@ async fn work(host: &Host, job: &Claimed) -> Result<(), ReclamationError> {
             candidates::open_of_organization(&mut tx, &organization)
                 .await?
                 .into_iter()
-                .filter(|c| c.rule_id == rule.id && is_repairable(c))
+                .filter(|c| c.rule_id == rule.id && is_to_be_planned(c))
                 .collect();
         drop(tx);
         if named.is_empty() && repairable.is_empty() {
@@ -134,17 +134,19 @@ async fn work(host: &Host, job: &Claimed) -> Result<(), ReclamationError> {
     Ok(())
 }
 
-/// Whether a new plan or a resolved person can end what needs attention. A vendor's refusal and a seat that came back take a person.
-fn is_repairable(row: &CandidateRow) -> bool {
-    match row.state {
-        State::AttentionRequired => matches!(
+/// Whether a new plan or a resolved person ends what needs attention, without a person's word. A vendor's refusal and a seat that came
+/// back take a person.
+pub(super) fn is_mended_by_itself(row: &CandidateRow) -> bool {
+    row.state == State::AttentionRequired
+        && matches!(
             row.reason_code.as_deref(),
             Some("person_unresolved" | "blocked" | "not_planned" | "plan_changed")
-        ),
-        // Repaired by a person: its plan is to be made anew.
-        State::Ready => row.action_id.is_none(),
-        _ => false,
-    }
+        )
+}
+
+/// Whether a plan is to be made anew: to mend what needs attention, or because a person has repaired it.
+fn is_to_be_planned(row: &CandidateRow) -> bool {
+    is_mended_by_itself(row) || (row.state == State::Ready && row.action_id.is_none())
 }
 
 /// What is known of one seat after the connector was asked.
@@ -385,7 +387,7 @@ impl Planner<'_> {
         let mut first = None;
         for (word, plan) in self.version.deciding.actions.iter().zip(plans) {
             let digest = digest(plan);
-            let had = actions::find_planned(tx, self.organization, account, word).await?;
+            let had = actions::find_newest(tx, self.organization, account, word, "planned").await?;
             let id = match had {
                 Some(mut row) if row.attempts == 0 => {
                     if row.plan_digest != digest {

@@ -77,11 +77,12 @@ impl Sweep<'_> {
                     let (_, version) = self.rule_of(&mut tx, &row).await?;
                     let second = match version.deciding.actions.get(1) {
                         Some(word) => {
-                            actions::find_planned(
+                            actions::find_newest(
                                 &mut tx,
                                 &self.organization,
                                 &row.account_id,
                                 word,
+                                "planned",
                             )
                             .await?
                         }

@@ -152,20 +152,23 @@ pub(in crate::reclamation) async fn find(
     row.as_ref().map(action).transpose()
 }
 
-/// The planned action of an account, to which a further candidate of the same account is added.
-pub(in crate::reclamation) async fn find_planned(
+/// The newest reclaim of an account by its word that stands in a state: the planned one, to which a further candidate of the account is
+/// added, or the done one that a second action follows.
+pub(in crate::reclamation) async fn find_newest(
     tx: &mut Tx,
     organization: &OrgId,
     account: &str,
     word: &str,
+    state: &str,
 ) -> Result<Option<ActionRow>, StoreError> {
     let row = sqlx::query(
-        "select * from actions where organization_id = $1 and account_id = $2 and action = $3 and kind = 'reclaim' and state = 'planned' \
+        "select * from actions where organization_id = $1 and account_id = $2 and action = $3 and kind = 'reclaim' and state = $4 \
          order by number desc limit 1",
     )
     .bind(organization.as_str())
     .bind(account)
     .bind(word)
+    .bind(state)
     .fetch_optional(tx.conn())
     .await?;
     row.as_ref().map(action).transpose()
@@ -394,23 +397,4 @@ pub(in crate::reclamation) async fn seats_gone_since(
     .fetch_one(tx.conn())
     .await?;
     Ok(row.try_get("n")?)
-}
-
-/// The finished action of an account by its word, newest first: what a second action follows.
-pub(in crate::reclamation) async fn find_done(
-    tx: &mut Tx,
-    organization: &OrgId,
-    account: &str,
-    word: &str,
-) -> Result<Option<ActionRow>, StoreError> {
-    let row = sqlx::query(
-        "select * from actions where organization_id = $1 and account_id = $2 and action = $3 and kind = 'reclaim' and state = 'done' \
-         order by number desc limit 1",
-    )
-    .bind(organization.as_str())
-    .bind(account)
-    .bind(word)
-    .fetch_optional(tx.conn())
-    .await?;
-    row.as_ref().map(action).transpose()
 }
