@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -39,25 +40,72 @@ pub(crate) struct Request<'a> {
     pub(crate) query: &'a str,
     pub(crate) bearer: Option<&'a str>,
     pub(crate) basic: Option<&'a str>,
-    pub(crate) batch_size: Option<u64>,
+    pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
 }
+
+impl Request<'_> {
+    /// A header as text, if it is there and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A parameter of the query string, decoded.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+/// Rows that are made while they are sent: each call gives the next piece, `None` is the end.
+pub(crate) type Pieces = Box<dyn FnMut(&State) -> Option<Vec<u8>> + Send>;
 
 /// An answer before it is put on the wire.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
-    /// `used/limit` for `Sforce-Limit-Info`.
-    pub(crate) usage: Option<(u64, u64)>,
+    /// What follows `body`, where the whole would be too much to hold.
+    pub(crate) pieces: Option<Pieces>,
 }
+
+/// What the REST API and the token endpoint write.
+pub(crate) const JSON: &str = "application/json;charset=UTF-8";
 
 impl Answer {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self::text(status, JSON, body.to_string())
+    }
+
+    pub(crate) fn text(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
-            body: body.to_string().into_bytes(),
-            usage: None,
+            content_type,
+            headers: Vec::new(),
+            body: body.into(),
+            pieces: None,
         }
+    }
+
+    /// Without a body, such as 204.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self::text(status, JSON, Vec::new())
+    }
+
+    /// As Salesforce writes its errors: a list of one.
+    pub(crate) fn error(error: &ApiError) -> Self {
+        Self::json(
+            error.status,
+            &json!([{"message": error.message, "errorCode": error.code}]),
+        )
+    }
+
+    /// With one more header.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 }
 
@@ -104,21 +152,11 @@ impl State {
             "/services/data" | "/services/data/" => return self.versions(),
             _ => {}
         }
-        let result = self.data(request);
-        let usage = Some((self.api_used, self.org.spec.api_limit));
-        match result {
-            Ok(mut answer) => {
-                answer.usage = usage;
-                answer
-            }
-            Err(error) => Answer {
-                usage,
-                ..Answer::json(
-                    error.status,
-                    &json!([{"message": error.message, "errorCode": error.code}]),
-                )
-            },
-        }
+        let answer = self
+            .data(request)
+            .unwrap_or_else(|error| Answer::error(&error));
+        let (used, limit) = (self.api_used, self.org.spec.api_limit);
+        answer.with("Sforce-Limit-Info", format!("api-usage={used}/{limit}"))
     }
 
     fn versions(&self) -> Answer {
@@ -205,11 +243,7 @@ impl State {
                     )
                 })?;
                 self.write(object, id, change)?;
-                Ok(Answer {
-                    status: 204,
-                    body: Vec::new(),
-                    usage: None,
-                })
+                Ok(Answer::empty(204))
             }
             ("PATCH", ["composite", "sobjects"]) => self.collection(request.body),
             _ => Err(not_found()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::api::{Answer, Request, State};
+use crate::api::{Answer, JSON, Request, State};
 use crate::query::{ApiError, Plan};
 use crate::soql;
 
@@ -27,10 +27,7 @@ impl State {
         request: &Request<'_>,
         version: &str,
     ) -> Result<Answer, ApiError> {
-        let text = url::form_urlencoded::parse(request.query.as_bytes())
-            .find(|(name, _)| name == "q")
-            .map(|(_, value)| value.into_owned());
-        let text = text.ok_or_else(|| {
+        let text = request.parameter("q").ok_or_else(|| {
             ApiError::new(400, "MALFORMED_QUERY", "A query string has to be specified")
         })?;
         let query =
@@ -43,7 +40,11 @@ impl State {
                 &json!({"totalSize": total, "done": true, "records": []}),
             ));
         }
-        let size = request.batch_size.unwrap_or(2000).clamp(200, 2000);
+        let size = request
+            .header("sforce-query-options")
+            .and_then(|value| value.split_once("batchSize=")?.1.trim().parse().ok())
+            .unwrap_or(2000u64)
+            .clamp(200, 2000);
         let id = format!("01g{}", &self.mint("cursor")[..15]);
         let start = plan.first();
         self.cursors.push(Cursor {
@@ -119,10 +120,6 @@ impl State {
             let extra = cursor.pages.len().saturating_sub(4);
             cursor.pages.drain(..extra);
         }
-        Ok(Answer {
-            status: 200,
-            body,
-            usage: None,
-        })
+        Ok(Answer::text(200, JSON, body))
     }
 }

@@ -150,11 +150,7 @@ impl State {
 
     pub(crate) fn userinfo(&mut self, request: &Request<'_>) -> Answer {
         if self.check_session(request).is_err() {
-            return Answer {
-                status: 403,
-                body: b"Bad_OAuth_Token".to_vec(),
-                usage: None,
-            };
+            return Answer::text(403, "text/html;charset=UTF-8", "Bad_OAuth_Token");
         }
         let user = self
             .org

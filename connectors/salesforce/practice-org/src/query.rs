@@ -188,8 +188,54 @@ impl Plan {
     pub(crate) fn page(&self, org: &Org, start: u64, sent: u64, size: u64, version: &str) -> Page {
         let mut records =
             Vec::with_capacity(512 * usize::try_from(size.min(self.total)).unwrap_or(0));
-        let mut count = 0;
-        let mut at = start;
+        let (count, next) = self.scan(org, start, sent, size, |row| {
+            if !records.is_empty() {
+                records.push(b',');
+            }
+            self.record(org, row, version, &mut records);
+        });
+        Page {
+            records,
+            count,
+            next,
+        }
+    }
+
+    /// Column names in the order of the query, such as `Profile.Name`: the first line of a Bulk result.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        let of = |column: &Column| {
+            let parents = column.parents.iter().map(|(name, _)| name.as_str());
+            parents.chain([column.field]).collect::<Vec<_>>().join(".")
+        };
+        self.columns.iter().map(of).collect()
+    }
+
+    /// Hands over the values of up to `size` rows from `start` on, row after row in the order of the columns; `sent` were handed
+    /// over before. Gives how many rows there were and where the next begin, as in [`Page`].
+    pub(crate) fn cells(
+        &self,
+        org: &Org,
+        start: u64,
+        sent: u64,
+        size: u64,
+        mut each: impl FnMut(&Value<'_>),
+    ) -> (u64, Option<u64>) {
+        self.scan(org, start, sent, size, |row| {
+            for column in &self.columns {
+                each(&read(org, row, column));
+            }
+        })
+    }
+
+    fn scan(
+        &self,
+        org: &Org,
+        start: u64,
+        sent: u64,
+        size: u64,
+        mut each: impl FnMut(u64),
+    ) -> (u64, Option<u64>) {
+        let (mut count, mut at) = (0, start);
         let end = self
             .sorted
             .as_ref()
@@ -200,20 +246,13 @@ impl Plan {
                 None => self.matches(org, at).then_some(at),
             };
             if let Some(row) = row {
-                if count > 0 {
-                    records.push(b',');
-                }
-                self.record(org, row, version, &mut records);
+                each(row);
                 count += 1;
             }
             at += 1;
         }
         let has_more = sent + count < self.total && at < end;
-        Page {
-            records,
-            count,
-            next: has_more.then_some(at),
-        }
+        (count, has_more.then_some(at))
     }
 
     /// Where the first page begins.

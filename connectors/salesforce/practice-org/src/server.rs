@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::{StreamExt as _, stream};
 use http::{Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -18,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::api::{Answer, Request, Shared, lock};
+use crate::api::{Answer, Pieces, Request, Shared, lock};
 use crate::control;
 
 type Body = UnsyncBoxBody<Bytes, CutOff>;
@@ -90,11 +92,7 @@ async fn handle(
     if let Some(rest) = path.strip_prefix("/_practice/") {
         let (status, answer) =
             control::answer(&mut lock(state), parts.method.as_str(), rest, &body);
-        return Ok(send(
-            Answer::json(status, &answer),
-            "application/json",
-            false,
-        ));
+        return Ok(send(Answer::json(status, &answer), false, state));
     }
     let header = |name: header::HeaderName| {
         parts
@@ -103,16 +101,6 @@ async fn handle(
             .and_then(|value| value.to_str().ok())
     };
     let authorization = header(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-    let batch_size = parts.headers.get("sforce-query-options").and_then(|value| {
-        value
-            .to_str()
-            .ok()?
-            .split_once("batchSize=")?
-            .1
-            .trim()
-            .parse()
-            .ok()
-    });
     let asked = Request {
         method: parts.method.as_str(),
         path: &path,
@@ -123,7 +111,7 @@ async fn handle(
         basic: authorization
             .filter(|(kind, _)| kind.eq_ignore_ascii_case("basic"))
             .map(|(_, token)| token),
-        batch_size,
+        headers: &parts.headers,
         body: &body,
     };
     let is_data = path.starts_with("/services/data/v");
@@ -152,17 +140,11 @@ async fn handle(
             lock(state).calls += 1;
             let body =
                 serde_json::json!([{"message": "a fault of the practice org", "errorCode": code}]);
-            let mut response = send(
-                Answer::json(status, &body),
-                "application/json;charset=UTF-8",
-                false,
-            );
+            let mut answer = Answer::json(status, &body);
             if status == 429 {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+                answer = answer.with("Retry-After", "1");
             }
-            return Ok(response);
+            return Ok(send(answer, false, state));
         }
         if faults.hits_every("drop_every", call) {
             lock(state).calls += 1;
@@ -188,10 +170,12 @@ async fn handle(
             return Ok(send(
                 Answer {
                     body: page,
+                    content_type: "text/html;charset=UTF-8",
+                    pieces: None,
                     ..answer
                 },
-                "text/html;charset=UTF-8",
                 false,
+                state,
             ));
         }
         if faults.hits_every("malformed_every", call) {
@@ -200,17 +184,18 @@ async fn handle(
             return Ok(send(
                 Answer {
                     body: broken,
+                    pieces: None,
                     ..answer
                 },
-                "application/json;charset=UTF-8",
                 false,
+                state,
             ));
         }
         if faults.hits_every("truncate_every", call) {
-            return Ok(cut(answer));
+            return Ok(cut(answer, state));
         }
     }
-    Ok(send(answer, "application/json;charset=UTF-8", gzip))
+    Ok(send(answer, gzip, state))
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
@@ -225,52 +210,89 @@ fn full(bytes: Bytes) -> Body {
         .boxed_unsync()
 }
 
-fn send(answer: Answer, content_type: &'static str, gzip: bool) -> Response<Body> {
-    let is_empty = answer.body.is_empty();
-    let zipped = (gzip && answer.body.len() > 1024)
-        .then(|| zip(&answer.body))
-        .flatten();
+fn send(answer: Answer, gzip: bool, state: &Shared) -> Response<Body> {
+    let is_empty = answer.body.is_empty() && answer.pieces.is_none();
+    let gzip = gzip && (answer.body.len() > 1024 || answer.pieces.is_some());
     let mut response = Response::builder().status(answer.status);
     if !is_empty {
-        response = response.header(header::CONTENT_TYPE, content_type);
+        response = response.header(header::CONTENT_TYPE, answer.content_type);
     }
-    if zipped.is_some() {
+    if gzip {
         response = response.header(header::CONTENT_ENCODING, "gzip");
     }
-    if let Some((used, limit)) = answer.usage {
-        response = response.header("Sforce-Limit-Info", format!("api-usage={used}/{limit}"));
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
     }
-    let body = Bytes::from(zipped.unwrap_or(answer.body));
+    let body = match answer.pieces {
+        None if gzip => full(Bytes::from(zip(&answer.body))),
+        None => full(Bytes::from(answer.body)),
+        Some(pieces) => in_pieces(answer.body, pieces, gzip, Arc::clone(state)),
+    };
     response
-        .body(full(body))
+        .body(body)
         .unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"))
 }
 
-/// Announces the whole body and sends half of it.
-fn cut(answer: Answer) -> Response<Body> {
-    let length = answer.body.len();
-    let half = Bytes::from(answer.body).slice(..length / 2);
+/// Makes each piece when the one before is on its way, so that no answer is held whole. The org is locked for one piece at a time.
+fn in_pieces(first: Vec<u8>, mut pieces: Pieces, gzip: bool, state: Shared) -> Body {
+    let mut zipper = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut first = Some(first);
+    let mut is_over = false;
+    let frames = std::iter::from_fn(move || {
+        if is_over {
+            return None;
+        }
+        let piece = first.take().or_else(|| pieces(&lock(&state)));
+        is_over = piece.is_none();
+        let bytes = match (&mut zipper, piece) {
+            (None, piece) => piece?,
+            (Some(zipper), Some(piece)) => {
+                // Writing to memory does not fail.
+                let _ = zipper.write_all(&piece);
+                std::mem::take(zipper.get_mut())
+            }
+            (Some(_), None) => zipper.take()?.finish().unwrap_or_default(),
+        };
+        Some(Ok(Frame::data(Bytes::from(bytes))))
+    });
+    UnsyncBoxBody::new(StreamBody::new(stream::iter(frames)))
+}
+
+/// Announces the whole body and sends half of it; of rows that are made while they are sent, only the first piece.
+fn cut(answer: Answer, state: &Shared) -> Response<Body> {
+    let mut response = Response::builder()
+        .status(answer.status)
+        .header(header::CONTENT_TYPE, answer.content_type);
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
+    }
+    let half = match answer.pieces {
+        Some(mut pieces) => {
+            let piece = pieces(&lock(state)).unwrap_or_default();
+            Bytes::from([answer.body, piece].concat())
+        }
+        None => {
+            let length = answer.body.len();
+            response = response.header(header::CONTENT_LENGTH, length);
+            Bytes::from(answer.body).slice(..length / 2)
+        }
+    };
     // The half must be on the wire before the connection ends, or the client sees no answer at all.
     let end = stream::once(async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         Err(CutOff)
     });
     let frames = stream::iter([Ok(Frame::data(half))]).chain(end);
-    Response::builder()
-        .status(answer.status)
-        .header(header::CONTENT_TYPE, "application/json;charset=UTF-8")
-        .header(header::CONTENT_LENGTH, length)
+    response
         .body(UnsyncBoxBody::new(StreamBody::new(frames)))
         .unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be made"))
 }
 
-fn zip(body: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = flate2::write::GzEncoder::new(
-        Vec::with_capacity(body.len() / 6),
-        flate2::Compression::fast(),
-    );
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
+fn zip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 6), Compression::fast());
+    // Writing to memory does not fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
 }
 
 /// A throw-away authority and a server certificate for these names.
