@@ -10,6 +10,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::bulk::{JOBS_PER_DAY, Job};
 use crate::cursors::Cursor;
 use crate::faults::Faults;
 use crate::login::Session;
@@ -30,6 +31,10 @@ pub(crate) struct State {
     /// Refresh token to its app; a dead one maps to `None`.
     pub(crate) refresh: HashMap<String, Option<String>>,
     pub(crate) cursors: Vec<Cursor>,
+    pub(crate) jobs: Vec<Job>,
+    /// How many query jobs were made since the start, and when those of the last day were.
+    pub(crate) jobs_made: u64,
+    pub(crate) job_times: Vec<i64>,
     minted: u64,
 }
 
@@ -127,6 +132,9 @@ impl State {
             sessions: HashMap::new(),
             refresh: HashMap::new(),
             cursors: Vec::new(),
+            jobs: Vec::new(),
+            jobs_made: 0,
+            job_times: Vec::new(),
             minted: 0,
         }
     }
@@ -223,6 +231,7 @@ impl State {
             ("GET", ["query" | "queryAll"]) => self.query(request, version),
             ("GET", ["query" | "queryAll", locator]) => self.query_more(locator),
             ("GET", ["limits"]) => self.limits(),
+            (_, ["jobs", "query", rest @ ..]) => self.bulk(request, version, rest),
             ("GET", ["sobjects"]) => Ok(Answer::json(
                 200,
                 &json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": Object::ALL.map(|o| json!({"name": o.name(), "queryable": true}))}),
@@ -263,7 +272,7 @@ impl State {
             200,
             &json!({
                 "DailyApiRequests": {"Max": max, "Remaining": max.saturating_sub(self.api_used), "sample-app": {"Max": 0, "Remaining": 0}},
-                "DailyBulkV2QueryJobs": {"Max": 10000, "Remaining": 10000},
+                "DailyBulkV2QueryJobs": {"Max": JOBS_PER_DAY, "Remaining": self.jobs_left()},
             }),
         ))
     }
@@ -273,6 +282,9 @@ impl State {
 fn kind_of(path: &str) -> &'static str {
     match path {
         "/services/oauth2/token" => "token",
+        path if path.ends_with("/results") => "bulk results",
+        path if path.contains("/jobs/query/") => "bulk job",
+        path if path.contains("/jobs/query") => "bulk",
         path if path.contains("/query/") => "queryMore",
         path if path.contains("/query") => "query",
         path if path.ends_with("/describe") => "describe",

@@ -64,6 +64,17 @@ fn two(out: &mut Vec<u8>, n: u32) {
 
 /// Appends `2023-07-23T16:18:23.000+0000`: the offset without a colon, as the REST API writes it.
 pub(crate) fn write_datetime(out: &mut Vec<u8>, ms: i64) {
+    write_moment(out, ms);
+    out.extend_from_slice(b"+0000");
+}
+
+/// Appends `2023-07-23T16:18:23.000Z`, as Bulk results have it.
+pub(crate) fn write_datetime_z(out: &mut Vec<u8>, ms: i64) {
+    write_moment(out, ms);
+    out.push(b'Z');
+}
+
+fn write_moment(out: &mut Vec<u8>, ms: i64) {
     write_date(out, ms.div_euclid(DAY_MS));
     let of_day = ms.rem_euclid(DAY_MS);
     let seconds = (of_day / 1000) as u32;
@@ -77,7 +88,6 @@ pub(crate) fn write_datetime(out: &mut Vec<u8>, ms: i64) {
     out.push(b'.');
     out.push(b'0' + (millis / 100) as u8);
     two(out, millis % 100);
-    out.extend_from_slice(b"+0000");
 }
 
 /// Appends `2023-07-23`.

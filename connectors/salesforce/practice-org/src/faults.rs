@@ -57,6 +57,25 @@ pub const KNOBS: &[(&str, &str)] = &[
         "patch_fail_every",
         "refuses the write with UNABLE_TO_LOCK_ROW",
     ),
+    (
+        "bulk_polls",
+        "n: a query job is complete at its n-th poll instead of the second",
+    ),
+    (
+        "bulk_ms",
+        "n: a query job is complete n milliseconds of the org's clock after it was made",
+    ),
+    ("bulk_fails", "1: query jobs end as Failed"),
+    ("bulk_never_ends", "1: query jobs stay InProgress"),
+    ("bulk_page", "n: rows of a result page without maxRecords"),
+    (
+        "bulk_no_last_locator",
+        "1: the last result page has no Sforce-Locator instead of null",
+    ),
+    (
+        "bulk_jobs_used",
+        "n: that many of the day's query jobs are used up",
+    ),
     ("seed", "for the rates"),
 ];
 

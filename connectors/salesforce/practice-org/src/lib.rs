@@ -7,6 +7,7 @@
 //! Facts about Salesforce come from its REST API and Object Reference guides. What this crate must not know: the host.
 
 mod api;
+mod bulk;
 mod clock;
 mod control;
 mod crowd;

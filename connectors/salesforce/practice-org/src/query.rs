@@ -210,21 +210,16 @@ impl Plan {
         self.columns.iter().map(of).collect()
     }
 
-    /// Hands over the values of up to `size` rows from `start` on, row after row in the order of the columns; `sent` were handed
-    /// over before. Gives how many rows there were and where the next begin, as in [`Page`].
-    pub(crate) fn cells(
-        &self,
-        org: &Org,
-        start: u64,
-        sent: u64,
-        size: u64,
-        mut each: impl FnMut(&Value<'_>),
-    ) -> (u64, Option<u64>) {
-        self.scan(org, start, sent, size, |row| {
-            for column in &self.columns {
-                each(&read(org, row, column));
-            }
-        })
+    /// Every row of the answer, in its order.
+    pub(crate) fn each_row(&self, org: &Org, each: impl FnMut(u64)) {
+        self.scan(org, self.first(), 0, u64::MAX, each);
+    }
+
+    /// The values of one row in the order of the columns.
+    pub(crate) fn each_cell(&self, org: &Org, row: u64, mut each: impl FnMut(&Value<'_>)) {
+        for column in &self.columns {
+            each(&read(org, row, column));
+        }
     }
 
     fn scan(

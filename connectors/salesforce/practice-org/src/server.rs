@@ -87,7 +87,10 @@ async fn handle(
     };
     let body = body.to_bytes();
     // `//services/data` is what the vendor's own command line tool asks for.
-    let path = parts.uri.path().replacen("//", "/", 1);
+    let path = match parts.uri.path() {
+        path if path.starts_with("//") => path[1..].to_owned(),
+        path => path.to_owned(),
+    };
     let query = parts.uri.query().unwrap_or_default();
     if let Some(rest) = path.strip_prefix("/_practice/") {
         let (status, answer) =
