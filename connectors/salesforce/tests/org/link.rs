@@ -1,0 +1,199 @@
+//! A practice org, a token, and the connector's way to it.
+
+use std::sync::Once;
+
+use seatwise_connector_salesforce::Salesforce;
+use seatwise_connector_sdk::{
+    Call, Connector, Context, Failure, FailureKind, Http, Method, Request, Response,
+    bindings::seatwise::connector::http::Header,
+    consumption::Pool,
+    failure,
+    subscriptions::{Account, AccountFact, Assignment},
+    testkit::Records,
+};
+use seatwise_practice_org_salesforce::{Control, Listen, OrgSpec, PracticeOrg, Running};
+use tokio::runtime::Runtime;
+
+static PROVIDER: Once = Once::new();
+
+/// One practice org and the connector's connection to it.
+pub struct Link {
+    runtime: Runtime,
+    http: reqwest::Client,
+    pub org: Running,
+    token: String,
+    pub ctx: Context,
+    pub log: Records,
+}
+
+/// Everything a whole download gave.
+#[derive(Default)]
+pub struct Downloaded {
+    pub accounts: Vec<Account>,
+    pub assignments: Vec<Assignment>,
+    pub facts: Vec<AccountFact>,
+    pub expected: Option<u64>,
+    pub out_of_scope: u64,
+    pub pages: usize,
+}
+
+impl Link {
+    /// An org that runs, a token, and what `identify` remembers.
+    pub fn to(spec: OrgSpec, now_ms: i64) -> Self {
+        Self::with(spec, now_ms, "{}")
+    }
+
+    /// The same under settings of a profile.
+    pub fn with(spec: OrgSpec, now_ms: i64, settings: &str) -> Self {
+        let mut link = Self::unidentified(spec, now_ms);
+        link.ctx.settings = settings.to_owned();
+        link.identify();
+        link
+    }
+
+    /// Before the first `identify`.
+    pub fn unidentified(spec: OrgSpec, now_ms: i64) -> Self {
+        PROVIDER.call_once(|| {
+            let _installed = rustls::crypto::ring::default_provider().install_default();
+        });
+        let runtime = Runtime::new().unwrap();
+        let app = spec.apps[0].clone();
+        let org = runtime
+            .block_on(PracticeOrg::start(spec, Listen::loopback()))
+            .unwrap();
+        org.control().set_now(Some(now_ms));
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut link = Self {
+            runtime,
+            http,
+            org,
+            token: String::new(),
+            ctx: Context {
+                now: now_ms,
+                settings: "{}".to_owned(),
+                granted_scopes: vec!["api".to_owned()],
+                memo: vec![],
+            },
+            log: Records::default(),
+        };
+        link.token = link.ask_for_a_token(&app.client_id, &app.client_secret);
+        link
+    }
+
+    fn ask_for_a_token(&self, id: &str, secret: &str) -> String {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id),
+            ("client_secret", secret),
+        ];
+        let url = format!("{}/services/oauth2/token", self.org.base_url());
+        let body: TokenAnswer = self.runtime.block_on(async {
+            let answer = self.http.post(url).form(&form).send().await.unwrap();
+            answer.json().await.unwrap()
+        });
+        body.access_token
+    }
+
+    /// What the test changes and counts at the vendor.
+    pub fn control(&self) -> Control {
+        self.org.control()
+    }
+
+    /// Finds everything out anew and remembers it.
+    pub fn identify(&mut self) {
+        self.ctx.memo = Salesforce::identify(&self.call()).unwrap().memo;
+    }
+
+    /// A call of the host.
+    pub fn call(&self) -> Call<'_> {
+        Call::new(&self.ctx, self, &self.log)
+    }
+
+    /// All chains to their ends, as the host follows them.
+    ///
+    /// # Errors
+    /// The first failure of the connector.
+    pub fn download(&self, since: Option<i64>) -> Result<Downloaded, Failure> {
+        let outline = Salesforce::begin_subscriptions(&self.call(), since)?;
+        let mut got = Downloaded {
+            expected: outline.expected_accounts,
+            ..Downloaded::default()
+        };
+        for chain in outline.chains {
+            let mut at = Some(chain);
+            while let Some(cursor) = at {
+                let page = Salesforce::download_subscriptions(&self.call(), &cursor)?;
+                got.accounts.extend(page.accounts);
+                got.assignments.extend(page.assignments);
+                got.facts.extend(page.facts);
+                got.out_of_scope += page.out_of_scope;
+                got.pages += 1;
+                at = page.next;
+            }
+        }
+        Ok(got)
+    }
+
+    /// Every page of what the vendor counts.
+    ///
+    /// # Errors
+    /// The first failure of the connector.
+    pub fn pools(&self) -> Result<Vec<Pool>, Failure> {
+        let mut pools = vec![];
+        let mut at = None;
+        loop {
+            let page = Salesforce::download_consumption(&self.call(), at.as_deref())?;
+            pools.extend(page.pools);
+            at = page.next;
+            if at.is_none() {
+                return Ok(pools);
+            }
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+}
+
+impl Http for Link {
+    fn send(&self, request: Request) -> Result<Response, Failure> {
+        assert_eq!(request.origin, "instance");
+        let url = format!("{}{}", self.org.base_url(), request.path_with_query);
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Head => reqwest::Method::HEAD,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut asked = self.http.request(method, url).bearer_auth(&self.token);
+        for header in &request.headers {
+            asked = asked.header(&header.name, header.value.as_slice());
+        }
+        if let Some(body) = request.body {
+            asked = asked.body(body);
+        }
+        let cut = |error: reqwest::Error| {
+            failure::of(FailureKind::Transient, "cut_body", error.to_string())
+        };
+        self.runtime.block_on(async {
+            let answer = asked.send().await.map_err(cut)?;
+            let status = answer.status().as_u16();
+            let headers = answer
+                .headers()
+                .iter()
+                .map(|(name, value)| Header {
+                    name: name.as_str().to_owned(),
+                    value: value.as_bytes().to_vec(),
+                })
+                .collect();
+            let body = answer.bytes().await.map_err(cut)?.to_vec();
+            Ok(Response {
+                status,
+                headers,
+                body,
+            })
+        })
+    }
+}

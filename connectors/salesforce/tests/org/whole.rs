@@ -1,0 +1,66 @@
+//! A whole download of a running org.
+
+use std::collections::BTreeSet;
+
+use seatwise_practice_org_salesforce::{
+    Crowd, Faults, OrgSpec, Rights,
+    worked_example::{self, T0_MS},
+};
+
+use crate::link::Link;
+
+/// A made-up org of some thousand users.
+pub fn crowd(users: u64) -> OrgSpec {
+    let mut spec = OrgSpec::new("00D5g0000000001EAA", "Crowd", "crowd.my.salesforce.com");
+    spec.crowd = Some(Crowd {
+        as_of_ms: Some(T0_MS),
+        ..Crowd::new(users, 3)
+    });
+    spec
+}
+
+#[test]
+fn a_large_org_is_read_once_and_whole() {
+    let link = Link::to(crowd(5_000), T0_MS);
+    let got = link.download(None).unwrap();
+    let ids: BTreeSet<_> = got.accounts.iter().map(|a| a.id.as_str()).collect();
+    assert_eq!(
+        (ids.len(), got.accounts.len(), got.expected),
+        (5_001, 5_001, Some(5_001))
+    );
+}
+
+#[test]
+fn a18_an_expired_cursor_goes_on_by_key_without_doubles() {
+    let link = Link::to(crowd(7_000), T0_MS);
+    link.control()
+        .set_faults(Faults::parse("cursor_expire_after=2").unwrap());
+    let got = link.download(None).unwrap();
+    let ids: BTreeSet<_> = got.accounts.iter().map(|a| a.id.as_str()).collect();
+    assert_eq!((ids.len(), got.accounts.len()), (7_001, 7_001));
+}
+
+#[test]
+fn the_pools_are_what_the_vendor_counts() {
+    let link = Link::to(worked_example::org1(T0_MS), T0_MS);
+    let pools = link.pools().unwrap();
+    let sales = pools
+        .iter()
+        .find(|pool| pool.identifier == "SFDC")
+        .unwrap();
+    let used = u64::try_from(link.control().used_licences("SFDC").unwrap()).unwrap();
+    assert_eq!((sales.owned, sales.used), (Some(12), Some(used)));
+}
+
+#[test]
+fn without_manage_users_the_rest_is_read_and_nobody_is_called_frozen() {
+    let mut link = Link::unidentified(worked_example::org1(T0_MS), T0_MS);
+    link.control().set_rights(Rights {
+        manage_users: false,
+        ..Rights::all()
+    });
+    link.identify();
+    let got = link.download(None).unwrap();
+    assert_eq!(got.accounts.len(), 14);
+    assert!(got.facts.is_empty());
+}
