@@ -2,6 +2,7 @@
 //! sockets here.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
@@ -10,13 +11,15 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::bulk::{JOBS_PER_DAY, Job};
+use crate::bulk::Job;
 use crate::cursors::Cursor;
 use crate::faults::Faults;
+use crate::limits::{Usage, too_long};
 use crate::login::Session;
 use crate::org::Org;
 use crate::query::ApiError;
-use crate::schema::Object;
+use crate::records::{not_allowed, not_found};
+use crate::refusals;
 
 /// Everything that changes while the org runs.
 pub(crate) struct State {
@@ -24,7 +27,9 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) calls: u64,
     pub(crate) requests: BTreeMap<String, u64>,
-    pub(crate) api_used: u64,
+    pub(crate) usage: Usage,
+    /// Data requests under way.
+    pub(crate) under_way: Arc<AtomicU64>,
     pub(crate) base_url: String,
     /// Token to the app it was given to and when it dies.
     pub(crate) sessions: HashMap<String, Session>,
@@ -127,7 +132,8 @@ impl State {
             faults: Faults::default(),
             calls: 0,
             requests: BTreeMap::new(),
-            api_used: 0,
+            usage: Usage::default(),
+            under_way: Arc::default(),
             base_url,
             sessions: HashMap::new(),
             refresh: HashMap::new(),
@@ -160,11 +166,30 @@ impl State {
             "/services/data" | "/services/data/" => return self.versions(),
             _ => {}
         }
+        if let Some(refusal) = too_long(request) {
+            return refusal;
+        }
         let answer = self
             .data(request)
             .unwrap_or_else(|error| Answer::error(&error));
-        let (used, limit) = (self.api_used, self.org.spec.api_limit);
-        answer.with("Sforce-Limit-Info", format!("api-usage={used}/{limit}"))
+        self.with_limit_info(answer)
+    }
+
+    /// The answer that the fault `error` has for this call.
+    fn told_error(&self, request: &Request<'_>) -> Option<Answer> {
+        let name = self.faults.text("error")?;
+        let is_meant = self
+            .faults
+            .text("error_on")
+            .is_none_or(|part| request.path.contains(part));
+        let every = self.faults.number("error_every").max(1);
+        if !is_meant || !self.calls.is_multiple_of(every) {
+            return None;
+        }
+        if name == "MULTIPLE_API_ERRORS" {
+            return Some(refusals::several());
+        }
+        refusals::find(name).map(refusals::Row::answer)
     }
 
     fn versions(&self) -> Answer {
@@ -192,22 +217,34 @@ impl State {
             ));
         }
         self.calls += 1;
-        let limit_after = self.faults.number("limit_after");
-        if self.api_used >= self.org.spec.api_limit || (limit_after > 0 && self.calls > limit_after)
+        self.count_request()?;
+        if let Some(answer) = self.told_error(request) {
+            return Ok(answer);
+        }
+        let has_body =
+            matches!(request.method, "POST" | "PATCH" | "PUT") && !request.body.is_empty();
+        let is_json = |kind: &str| kind.to_ascii_lowercase().contains("json");
+        if has_body
+            && request
+                .header("content-type")
+                .is_some_and(|kind| !is_json(kind))
         {
             return Err(ApiError::new(
-                403,
-                "REQUEST_LIMIT_EXCEEDED",
-                "TotalRequests Limit exceeded.",
+                415,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "The entity in the request is in a format that is not supported by the method; send application/json",
             ));
         }
-        self.api_used += 1;
-        let not_found = || ApiError::new(404, "NOT_FOUND", "The requested resource does not exist");
+        self.resource(request)
+    }
+
+    /// What is behind an address, for a caller that may ask.
+    pub(crate) fn resource(&mut self, request: &Request<'_>) -> Result<Answer, ApiError> {
         let rest = request
             .path
             .strip_prefix("/services/data/")
             .ok_or_else(not_found)?;
-        let (version, resource) = rest.split_once('/').ok_or_else(not_found)?;
+        let (version, resource) = rest.split_once('/').unwrap_or((rest, ""));
         let number = version
             .strip_prefix('v')
             .and_then(|v| v.strip_suffix(".0"))
@@ -228,54 +265,43 @@ impl State {
             .filter(|part| !part.is_empty())
             .collect();
         match (request.method, parts.as_slice()) {
+            ("GET", []) => Ok(resources(version)),
             ("GET", ["query" | "queryAll"]) => self.query(request, version),
             ("GET", ["query" | "queryAll", locator]) => self.query_more(locator),
             ("GET", ["limits"]) => self.limits(),
             (_, ["jobs", "query", rest @ ..]) => self.bulk(request, version, rest),
-            ("GET", ["sobjects"]) => Ok(Answer::json(
-                200,
-                &json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": Object::ALL.map(|o| json!({"name": o.name(), "queryable": true}))}),
-            )),
-            ("GET", ["sobjects", name, "describe"]) => {
-                let object = Object::parse(name)
-                    .filter(|object| *object != Object::UserLogin || self.org.rights.manage_users)
-                    .ok_or_else(not_found)?;
-                Ok(Answer::json(200, &object.describe(&self.org.spec)))
+            (_, ["sobjects", rest @ ..]) => self.sobjects(request, version, rest),
+            (_, ["composite", "sobjects", rest @ ..]) => self.collections(request, version, rest),
+            ("POST", ["composite"]) => self.composite(request),
+            ("POST", ["composite", "batch"]) => self.batch(request),
+            (_, [] | ["query" | "queryAll", ..] | ["limits"]) => {
+                Err(not_allowed(request.method, "HEAD,GET"))
             }
-            ("PATCH", ["sobjects", name, id]) => {
-                let object = Object::parse(name).ok_or_else(not_found)?;
-                let change = serde_json::from_slice(request.body).map_err(|_| {
-                    ApiError::new(
-                        400,
-                        "JSON_PARSER_ERROR",
-                        "Unexpected character in the request body",
-                    )
-                })?;
-                self.write(object, id, change)?;
-                Ok(Answer::empty(204))
-            }
-            ("PATCH", ["composite", "sobjects"]) => self.collection(request.body),
+            (_, ["composite"] | ["composite", "batch"]) => Err(not_allowed(request.method, "POST")),
             _ => Err(not_found()),
         }
     }
+}
 
-    fn limits(&self) -> Result<Answer, ApiError> {
-        if !self.org.rights.view_setup {
-            return Err(ApiError::new(
-                403,
-                "INSUFFICIENT_ACCESS",
-                "insufficient access rights on cross-reference id",
-            ));
-        }
-        let max = self.org.spec.api_limit;
-        Ok(Answer::json(
-            200,
-            &json!({
-                "DailyApiRequests": {"Max": max, "Remaining": max.saturating_sub(self.api_used), "sample-app": {"Max": 0, "Remaining": 0}},
-                "DailyBulkV2QueryJobs": {"Max": JOBS_PER_DAY, "Remaining": self.jobs_left()},
-            }),
-        ))
-    }
+/// What there is below a version.
+fn resources(version: &str) -> Answer {
+    let listed: serde_json::Map<String, Value> = [
+        "composite",
+        "jobs",
+        "limits",
+        "query",
+        "queryAll",
+        "sobjects",
+    ]
+    .into_iter()
+    .map(|name| {
+        (
+            name.to_owned(),
+            json!(format!("/services/data/{version}/{name}")),
+        )
+    })
+    .collect();
+    Answer::json(200, &Value::Object(listed))
 }
 
 /// The resource without ids, for counting.

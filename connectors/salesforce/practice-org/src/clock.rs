@@ -13,6 +13,12 @@ const REAL: i64 = i64::MIN;
 #[derive(Debug)]
 pub(crate) struct Clock(AtomicI64);
 
+impl Clone for Clock {
+    fn clone(&self) -> Self {
+        Self(AtomicI64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
 impl Clock {
     pub(crate) fn real() -> Self {
         Self(AtomicI64::new(REAL))

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::api::{Answer, JSON, Request, State};
+use crate::clock::DAY_MS;
 use crate::query::{ApiError, Plan};
-use crate::soql;
+use crate::soql::{self, Expr, Literal, Op, Query};
 
 /// Open cursors of one user; one more drops the oldest.
 const OPEN_CURSORS: usize = 10;
+/// How long a cursor lives.
+const CURSOR_MS: i64 = 2 * DAY_MS;
 
 pub(crate) struct Cursor {
     pub(crate) id: String,
@@ -19,6 +22,7 @@ pub(crate) struct Cursor {
     /// Records sent before a page → where it begins. The last few, so that a page can be asked for again.
     pub(crate) pages: Vec<(u64, u64)>,
     pub(crate) served: u64,
+    pub(crate) opened_ms: i64,
 }
 
 impl State {
@@ -32,7 +36,23 @@ impl State {
         })?;
         let query =
             soql::parse(&text).map_err(|error| ApiError::new(400, "MALFORMED_QUERY", error.0))?;
-        let plan = Arc::new(Plan::new(&self.org, query)?);
+        let timeout = || {
+            ApiError::new(
+                400,
+                "QUERY_TIMEOUT",
+                "Your query request was running for too long.",
+            )
+        };
+        let days = self.faults.number("timeout_days");
+        if days > 0 && is_wider(&query, days, self.org.clock.now_ms()) {
+            return Err(timeout());
+        }
+        let plan = Plan::new(&self.org, query)?;
+        let rows = self.faults.number("timeout_rows");
+        if rows > 0 && plan.total > rows {
+            return Err(timeout());
+        }
+        let plan = Arc::new(plan);
         if plan.is_count() {
             let total = plan.total + self.faults.number("lie_total");
             return Ok(Answer::json(
@@ -47,6 +67,7 @@ impl State {
             .clamp(200, 2000);
         let id = format!("01g{}", &self.mint("cursor")[..15]);
         let start = plan.first();
+        let now = self.org.clock.now_ms();
         self.cursors.push(Cursor {
             id: id.clone(),
             plan,
@@ -54,11 +75,23 @@ impl State {
             size,
             pages: vec![(0, start)],
             served: 0,
+            opened_ms: now,
         });
+        let answer = self.page(&id, 0);
+        // An answer that is whole needs no cursor.
+        if self
+            .cursors
+            .last()
+            .is_some_and(|cursor| cursor.id == id && cursor.pages.len() < 2)
+        {
+            self.cursors.pop();
+        }
+        self.cursors
+            .retain(|cursor| now - cursor.opened_ms < CURSOR_MS);
         if self.cursors.len() > OPEN_CURSORS {
             self.cursors.remove(0);
         }
-        self.page(&id, 0)
+        answer
     }
 
     pub(crate) fn query_more(&mut self, locator: &str) -> Result<Answer, ApiError> {
@@ -72,10 +105,11 @@ impl State {
     pub(crate) fn page(&mut self, id: &str, sent: u64) -> Result<Answer, ApiError> {
         let gone = || ApiError::new(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
         let expire_after = self.faults.number("cursor_expire_after");
+        let now = self.org.clock.now_ms();
         let at = self
             .cursors
             .iter()
-            .position(|cursor| cursor.id == id)
+            .position(|cursor| cursor.id == id && now - cursor.opened_ms < CURSOR_MS)
             .ok_or_else(gone)?;
         if expire_after > 0 && self.cursors[at].served >= expire_after {
             self.cursors.remove(at);
@@ -121,5 +155,51 @@ impl State {
             cursor.pages.drain(..extra);
         }
         Ok(Answer::text(200, JSON, body))
+    }
+}
+
+/// Whether a query that asks for moments, or for logins, asks for a stretch that is open at its start or wider than this.
+fn is_wider(query: &Query, days: u64, now_ms: i64) -> bool {
+    let mut bounds = Bounds::default();
+    if let Some(filter) = &query.filter {
+        bounds.of(filter, now_ms);
+    }
+    let widest = i64::try_from(days)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(DAY_MS);
+    match (bounds.from, bounds.until) {
+        (None, None) => query.from.eq_ignore_ascii_case("LoginHistory"),
+        (None, Some(_)) => true,
+        (Some(from), until) => until.unwrap_or(now_ms).saturating_sub(from) > widest,
+    }
+}
+
+/// The stretch of time that every row has to lie in.
+#[derive(Default)]
+struct Bounds {
+    from: Option<i64>,
+    until: Option<i64>,
+}
+
+impl Bounds {
+    fn of(&mut self, filter: &Expr, now_ms: i64) {
+        match filter {
+            Expr::And(parts) => parts.iter().for_each(|part| self.of(part, now_ms)),
+            Expr::Compare { op, value, .. } => {
+                let at = match value {
+                    Literal::Moment(ms) => *ms,
+                    Literal::Date(days) => days * DAY_MS,
+                    Literal::LastDays(days) => (now_ms.div_euclid(DAY_MS) - days) * DAY_MS,
+                    _ => return,
+                };
+                if matches!(op, Op::Gt | Op::Ge | Op::Eq) {
+                    self.from = Some(self.from.map_or(at, |from| from.max(at)));
+                }
+                if matches!(op, Op::Lt | Op::Le | Op::Eq) {
+                    self.until = Some(self.until.map_or(at, |until| until.min(at)));
+                }
+            }
+            _ => {}
+        }
     }
 }

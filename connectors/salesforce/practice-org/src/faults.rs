@@ -31,6 +31,32 @@ pub const KNOBS: &[(&str, &str)] = &[
     ("token_503", "1: the token endpoint answers 503"),
     ("limit_after", "REQUEST_LIMIT_EXCEEDED after n data calls"),
     (
+        "concurrent_limit",
+        "n: more data calls than that at one time are refused with REQUEST_LIMIT_EXCEEDED",
+    ),
+    (
+        "limit_info",
+        "per-app or none: the form of Sforce-Limit-Info instead of the plain one",
+    ),
+    (
+        "error",
+        "an error code or status of the error tables: the answer of each data call; MULTIPLE_API_ERRORS for two at once",
+    ),
+    ("error_every", "error hits each n-th data call only"),
+    ("error_on", "error hits addresses with this text only"),
+    (
+        "write_error",
+        "an error code of the error tables: the refusal of each record that is written",
+    ),
+    (
+        "timeout_days",
+        "n: QUERY_TIMEOUT for queries whose range of time is open or wider than n days",
+    ),
+    (
+        "timeout_rows",
+        "n: QUERY_TIMEOUT for queries that find more than n rows",
+    ),
+    (
         "api_used",
         "share of the day's API requests that is used up at the start, such as 0.75",
     ),

@@ -9,14 +9,19 @@
 mod api;
 mod bulk;
 mod clock;
+mod collections;
+mod composite;
 mod control;
 mod crowd;
 mod cursors;
 mod faults;
 mod ids;
+mod limits;
 mod login;
 mod org;
 mod query;
+mod records;
+mod refusals;
 mod schema;
 mod server;
 mod soql;
@@ -262,14 +267,14 @@ impl Control {
 
     /// Sets how many of the day's API requests are used up.
     pub fn set_api_used(&self, used: u64) {
-        lock(&self.0).api_used = used;
+        lock(&self.0).set_api_used(used);
     }
 }
 
 impl State {
     pub(crate) fn set_faults(&mut self, faults: Faults) {
         if let Some(share) = faults.share("api_used") {
-            self.api_used = (self.org.spec.api_limit as f64 * share) as u64;
+            self.set_api_used((self.org.spec.api_limit as f64 * share) as u64);
         }
         let hidden = faults.number("hide_percent");
         let (written, all) = (self.org.spec.people.len() as u64, self.org.users());

@@ -45,7 +45,8 @@ pub struct Write {
     pub at_ms: i64,
 }
 
-/// The records.
+/// The records. A copy is what an undone request goes back to.
+#[derive(Clone)]
 pub(crate) struct Org {
     pub(crate) spec: OrgSpec,
     pub(crate) rights: Rights,

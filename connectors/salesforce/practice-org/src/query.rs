@@ -371,7 +371,7 @@ fn string(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Whether the running user's rights do not show an object.
-fn is_hidden(org: &Org, object: Object) -> bool {
+pub(crate) fn is_hidden(org: &Org, object: Object) -> bool {
     match object {
         Object::UserLicense => !org.rights.view_setup,
         Object::UserLogin => !org.rights.manage_users,

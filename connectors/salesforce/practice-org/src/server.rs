@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::api::{Answer, Pieces, Request, Shared, lock};
 use crate::control;
+use crate::faults::Faults;
+use crate::refusals;
 
 type Body = UnsyncBoxBody<Bytes, CutOff>;
 
@@ -123,7 +126,11 @@ async fn handle(
         let state = lock(state);
         (state.calls + 1, state.faults.clone())
     };
+    let _under_way = UnderWay::enter(state, is_data);
     if is_data {
+        if let Some(refusal) = over_concurrent_limit(state, &faults) {
+            return Ok(send(refusal, false, state));
+        }
         if faults.hits_every("slow_every", call) {
             tokio::time::sleep(Duration::from_millis(faults.number("slow_ms"))).await;
         }
@@ -199,6 +206,38 @@ async fn handle(
         }
     }
     Ok(send(answer, gzip, state))
+}
+
+/// Counts a data call while it lasts, also when its client goes away.
+struct UnderWay(Option<Arc<AtomicU64>>);
+
+impl UnderWay {
+    fn enter(state: &Shared, is_data: bool) -> Self {
+        let count = is_data.then(|| Arc::clone(&lock(state).under_way));
+        if let Some(count) = &count {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(count) = &self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn over_concurrent_limit(state: &Shared, faults: &Faults) -> Option<Answer> {
+    let limit = faults.number("concurrent_limit");
+    let mut state = lock(state);
+    if limit == 0 || state.under_way.load(Ordering::Relaxed) <= limit {
+        return None;
+    }
+    state.calls += 1;
+    let answer = refusals::find("CONCURRENT_LIMIT")?.answer();
+    Some(state.with_limit_info(answer))
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

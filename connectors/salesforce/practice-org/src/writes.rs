@@ -1,51 +1,65 @@
 //! Changes to records: what Salesforce refuses, and a count of everything that it took.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
-use crate::api::{Answer, State};
+use crate::api::State;
 use crate::org::Write;
 use crate::query::{ApiError, no_column};
+use crate::records::check_id;
+use crate::refusals;
 use crate::schema::Object;
 
 impl State {
-    pub(crate) fn collection(&mut self, body: &[u8]) -> Result<Answer, ApiError> {
-        let parsed: Value = serde_json::from_slice(body).map_err(|_| {
-            ApiError::new(
+    /// The refusal that a fault has for this write.
+    fn told_refusal(&self) -> Result<(), ApiError> {
+        if let Some(row) = self.faults.text("write_error").and_then(refusals::find) {
+            return Err(row.error());
+        }
+        let every = self.faults.number("patch_fail_every");
+        if every > 0 && (self.org.writes.len() as u64 + self.calls).is_multiple_of(every) {
+            return Err(ApiError::new(
                 400,
-                "JSON_PARSER_ERROR",
-                "Unexpected character in the request body",
-            )
-        })?;
-        let records = parsed["records"].as_array().cloned().unwrap_or_default();
-        let results = records.into_iter().map(|mut record| {
-            let object = record["attributes"]["type"].as_str().and_then(Object::parse);
-            let id = record["id"].as_str().or(record["Id"].as_str()).unwrap_or_default().to_owned();
-            if let Some(fields) = record.as_object_mut() {
-                fields.retain(|name, _| name != "attributes" && !name.eq_ignore_ascii_case("id"));
-            }
-            let done = object.ok_or_else(|| ApiError::new(400, "INVALID_TYPE", "no such object")).and_then(|object| self.write(object, &id, record));
-            match done {
-                Ok(()) => json!({"id": id, "success": true, "errors": []}),
-                Err(error) => json!({"success": false, "errors": [{"statusCode": error.code, "message": error.message, "fields": []}]}),
-            }
-        });
-        Ok(Answer::json(200, &Value::Array(results.collect())))
+                "UNABLE_TO_LOCK_ROW",
+                "unable to obtain exclusive access to this record",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Makes a record: its id.
+    pub(crate) fn create(
+        &mut self,
+        object: Object,
+        _fields: Map<String, Value>,
+    ) -> Result<String, ApiError> {
+        self.told_refusal()?;
+        Err(ApiError::new(
+            400,
+            "INVALID_TYPE_FOR_OPERATION",
+            format!("entity type cannot be inserted: {}", object.name()),
+        ))
+    }
+
+    /// Removes a record.
+    pub(crate) fn delete(&mut self, object: Object, id: &str) -> Result<(), ApiError> {
+        check_id(object, id, self)?;
+        self.told_refusal()?;
+        Err(ApiError::new(
+            400,
+            "INVALID_TYPE_FOR_OPERATION",
+            format!("entity type cannot be deleted: {}", object.name()),
+        ))
     }
 
     /// Applies a change to a record, or refuses what Salesforce refuses. Counts it.
-    pub(crate) fn write(
+    pub(crate) fn update(
         &mut self,
         object: Object,
         id: &str,
-        change: Value,
+        fields: Map<String, Value>,
     ) -> Result<(), ApiError> {
-        let Some(fields) = change.as_object().cloned() else {
-            return Err(ApiError::new(
-                400,
-                "JSON_PARSER_ERROR",
-                "The request body is not an object",
-            ));
-        };
+        let change = Value::Object(fields.clone());
+        check_id(object, id, self)?;
         let Some(row) = self
             .org
             .row_of(object, id)
@@ -64,16 +78,7 @@ impl State {
                 "insufficient access rights on object id",
             ));
         }
-        let refuse_every = self.faults.number("patch_fail_every");
-        if refuse_every > 0
-            && (self.org.writes.len() as u64 + self.calls).is_multiple_of(refuse_every)
-        {
-            return Err(ApiError::new(
-                400,
-                "UNABLE_TO_LOCK_ROW",
-                "unable to obtain exclusive access to this record",
-            ));
-        }
+        self.told_refusal()?;
         for (name, value) in &fields {
             let (field, _, updateable) = object
                 .field(&self.org.spec, name)

@@ -6,6 +6,11 @@
 )]
 
 mod bulk;
+mod collections;
+mod composite;
+mod errors;
+mod limits;
+mod records;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
