@@ -255,7 +255,7 @@ fn columns(call: &Call<'_>) -> Result<CheckResult, Failure> {
 fn users(call: &Call<'_>) -> Result<CheckResult, Failure> {
     let org = Org::of(call)?;
     let api = Api::new(call, &org.version);
-    let answer = api.query(&crate::users::first_page(&org))?;
+    let answer = api.query(&crate::users::first_page(call, &org)?)?;
     let page: QueryPage<'_, UserRow<'_>> = json::parse(answer.body())?;
     if page.records.is_empty() {
         return Ok(failed(

@@ -65,10 +65,14 @@ pub fn environment(row: &OrganizationRow) -> Environment {
 /// # Errors
 /// Any failure of the requests; nothing is guessed.
 pub fn identify(call: &Call<'_>) -> Result<Organization, Failure> {
-    let org = Org::discover(call)?;
+    let mut org = Org::discover_all(call)?;
     let api = Api::new(call, &org.version);
     let row = organization(&api)?;
     let accounts = api.count("SELECT COUNT() FROM User")?;
+    let memo = {
+        org.org_id = Some(row.id.clone());
+        org.to_memo()
+    };
     let environment = environment(&row);
     Ok(Organization {
         name: row.name.unwrap_or_else(|| row.id.clone()),
@@ -77,6 +81,6 @@ pub fn identify(call: &Call<'_>) -> Result<Organization, Failure> {
         edition: row.organization_type,
         time_zone: row.time_zone_sid_key,
         accounts: Some(accounts),
-        memo: org.to_memo(),
+        memo,
     })
 }

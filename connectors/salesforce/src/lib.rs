@@ -12,20 +12,27 @@
 //!
 //! Facts and their sources are in the connector's README.
 
+mod accounts;
 mod activity;
 mod api;
+mod chains;
 mod checks;
+mod clouds;
 mod connection;
 mod consumption;
 mod errors;
 mod fresh;
+mod holdings;
 mod ids;
 mod judge;
 mod kinds;
 mod model;
 mod org;
+mod probe;
+mod products;
 mod reclaim;
 mod restore;
+mod scope;
 mod settings;
 mod soql;
 mod time;
@@ -64,11 +71,11 @@ impl Connector for Salesforce {
     }
 
     fn begin_subscriptions(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
-        users::begin(call, since)
+        chains::begin(call, since)
     }
 
     fn download_subscriptions(call: &Call<'_>, at: &[u8]) -> Result<Page, Failure> {
-        users::download(call, at)
+        chains::download(call, at)
     }
 
     fn lookup_accounts(call: &Call<'_>, ids: &[String]) -> Result<Page, Failure> {

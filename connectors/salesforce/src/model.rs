@@ -98,9 +98,103 @@ pub struct UserRow<'a> {
     /// The key single sign-on uses.
     #[serde(borrow, default)]
     pub federation_identifier: Option<Text<'a>>,
-    /// The Service Cloud feature licence.
+    /// Job title.
+    #[serde(borrow, default)]
+    pub title: Option<Text<'a>>,
+    /// Of the user's own address.
+    #[serde(borrow, default)]
+    pub city: Option<Text<'a>>,
+    /// Of the user's own address.
+    #[serde(borrow, default)]
+    pub country: Option<Text<'a>>,
+    /// Access to sales forecasts.
     #[serde(default)]
-    pub user_permissions_support_user: Option<bool>,
+    pub forecast_enabled: Option<bool>,
+    /// Set for people of other companies; the column exists only with portals or communities.
+    #[serde(borrow, default)]
+    pub contact_id: Option<Text<'a>>,
+    /// See `contact_id`.
+    #[serde(borrow, default)]
+    pub account_id: Option<Text<'a>>,
+    /// Feature licences, one column each (salesforce.md §3.7).
+    #[serde(default, rename = "UserPermissionsAvantgoUser")]
+    avantgo: Option<bool>,
+    #[serde(default, rename = "UserPermissionsChatterAnswersUser")]
+    chatter_answers: Option<bool>,
+    #[serde(default, rename = "UserPermissionsInteractionUser")]
+    interaction: Option<bool>,
+    #[serde(default, rename = "UserPermissionsJigsawProspectingUser")]
+    jigsaw: Option<bool>,
+    #[serde(default, rename = "UserPermissionsKnowledgeUser")]
+    knowledge: Option<bool>,
+    #[serde(default, rename = "UserPermissionsLiveAgentUser")]
+    live_agent: Option<bool>,
+    #[serde(default, rename = "UserPermissionsMarketingUser")]
+    marketing: Option<bool>,
+    #[serde(default, rename = "UserPermissionsMobileUser")]
+    mobile: Option<bool>,
+    #[serde(default, rename = "UserPermissionsOfflineUser")]
+    offline: Option<bool>,
+    #[serde(default, rename = "UserPermissionsSFContentUser")]
+    content: Option<bool>,
+    #[serde(default, rename = "UserPermissionsSiteforceContributorUser")]
+    site_contributor: Option<bool>,
+    #[serde(default, rename = "UserPermissionsSiteforcePublisherUser")]
+    site_publisher: Option<bool>,
+    #[serde(default, rename = "UserPermissionsSupportUser")]
+    support: Option<bool>,
+    #[serde(default, rename = "UserPermissionsWirelessUser")]
+    wireless: Option<bool>,
+    #[serde(default, rename = "UserPermissionsWorkDotComUserFeature")]
+    work_dot_com: Option<bool>,
+}
+
+/// Feature licences on the user, in the vendor's words of `ActiveFeatureLicenseMetric` (salesforce.md §3.7).
+pub const FEATURES: [&str; 15] = [
+    "AvantgoUser",
+    "ChatterAnswersUser",
+    "InteractionUser",
+    "JigsawProspectingUser",
+    "KnowledgeUser",
+    "LiveAgentUser",
+    "MarketingUser",
+    "MobileUser",
+    "OfflineUser",
+    "SFContentUser",
+    "SiteforceContributorUser",
+    "SiteforcePublisherUser",
+    "SupportUser",
+    "WirelessUser",
+    "WorkDotComUserFeature",
+];
+
+impl UserRow<'_> {
+    /// The feature licences the user holds, in the order of [`FEATURES`].
+    pub fn features(&self) -> Vec<&'static str> {
+        let set = [
+            self.avantgo,
+            self.chatter_answers,
+            self.interaction,
+            self.jigsaw,
+            self.knowledge,
+            self.live_agent,
+            self.marketing,
+            self.mobile,
+            self.offline,
+            self.content,
+            self.site_contributor,
+            self.site_publisher,
+            self.support,
+            self.wireless,
+            self.work_dot_com,
+        ];
+        FEATURES
+            .into_iter()
+            .zip(set)
+            .filter(|(_, set)| *set == Some(true))
+            .map(|(feature, _)| feature)
+            .collect()
+    }
 }
 
 /// A user's profile, nested.
@@ -125,6 +219,12 @@ pub struct LicenceRow<'a> {
     /// Display name; may occur twice in an org.
     #[serde(borrow, default)]
     pub name: Option<Text<'a>>,
+    /// The label people see.
+    #[serde(borrow, default)]
+    pub master_label: Option<Text<'a>>,
+    /// `Active` or `Disabled`.
+    #[serde(borrow, default)]
+    pub status: Option<Text<'a>>,
 }
 
 /// Tells a null from a missing field: called only where the field is present.

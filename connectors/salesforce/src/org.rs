@@ -11,11 +11,14 @@ use crate::{
     api::{Api, INSTANCE},
     errors, ids,
     model::{Describe, Text},
+    probe,
     settings::Settings,
 };
 
+pub use crate::model::FEATURES;
+
 /// Format of the memo.
-const MEMO_VERSION: u8 = 1;
+const MEMO_VERSION: u8 = 2;
 /// The version used where the org lists it: newer ones bring nothing that is read here.
 const PREFERRED: u32 = 62;
 /// Versions that this connector is written for, tried from the top where the preferred one is missing.
@@ -24,7 +27,7 @@ const SUPPORTED: std::ops::RangeInclusive<u32> = 59..=64;
 /// Without these no row can be understood.
 pub const REQUIRED_COLUMNS: [&str; 4] = ["Id", "Username", "IsActive", "ProfileId"];
 /// Asked for where they exist.
-pub const OPTIONAL_COLUMNS: [&str; 14] = [
+pub const OPTIONAL_COLUMNS: [&str; 18] = [
     "Name",
     "Email",
     "UserType",
@@ -34,19 +37,32 @@ pub const OPTIONAL_COLUMNS: [&str; 14] = [
     "Department",
     "Division",
     "CompanyName",
+    "Title",
+    "City",
+    "Country",
     "EmployeeNumber",
     "FederationIdentifier",
+    "ForecastEnabled",
     "UserPermissionsSupportUser",
     "UserRoleId",
     "ManagerId",
 ];
+/// Asked for where they exist; an org without the feature has none, so nobody is told that they are missing.
+const QUIET_COLUMNS: [&str; 2] = ["ContactId", "AccountId"];
+
+/// The column of `User` that a feature licence is.
+pub fn feature_column(feature: &str) -> String {
+    format!("UserPermissions{feature}")
+}
 
 /// The org as this connector sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Org {
     /// API version, without its `v`.
     pub version: String,
-    /// Those of [`OPTIONAL_COLUMNS`] that `User` has.
+    /// The id of the org, widened, where it was asked.
+    pub org_id: Option<String>,
+    /// The columns of `User` that are of use and that it has, beside the required ones.
     pub columns: Vec<String>,
     /// Whether `UserLogin` can be read; if not, frozen is unknown.
     pub frozen: bool,
@@ -54,6 +70,16 @@ pub struct Org {
     pub monthly_logins: bool,
     /// The connecting user, where it could be read.
     pub user_id: Option<String>,
+    /// Whether `PermissionSetLicenseAssign` can be read.
+    pub permission_set_licences: bool,
+    /// Whether `UserPackageLicense` can be read.
+    pub packages: bool,
+    /// Id of the permission-set licence of Sales Cloud, where the org has it.
+    pub sales_licence: Option<String>,
+    /// Id of the permission-set licence of Service Cloud, where the org has it.
+    pub service_licence: Option<String>,
+    /// Users who may use the API only, in order; see [`probe::API_ONLY_KNOWN`] for the bound.
+    pub api_only: Vec<String>,
 }
 
 impl Org {
@@ -64,8 +90,19 @@ impl Org {
     pub fn of(call: &Call<'_>) -> Result<Self, Failure> {
         match Self::from_memo(&call.ctx.memo) {
             Ok(org) => Ok(org),
-            Err(_) => Self::discover(call),
+            Err(_) => Self::discover_all(call),
         }
+    }
+
+    /// Asks the org, and then for what else there is to read.
+    ///
+    /// # Errors
+    /// As [`Org::discover`].
+    pub fn discover_all(call: &Call<'_>) -> Result<Self, Failure> {
+        let mut org = Self::discover(call)?;
+        let version = org.version.clone();
+        probe::fill(call, &Api::new(call, &version), &mut org)?;
+        Ok(org)
     }
 
     /// Asks the org.
@@ -94,10 +131,16 @@ impl Org {
         let user_id = running_user(call, &api)?;
         Ok(Self {
             version,
+            org_id: None,
             columns,
             frozen,
             monthly_logins,
             user_id,
+            permission_set_licences: false,
+            packages: false,
+            sales_licence: None,
+            service_licence: None,
+            api_only: vec![],
         })
     }
 
@@ -106,31 +149,62 @@ impl Org {
         self.columns.iter().any(|known| known == column)
     }
 
+    /// Whether a user may use the API only; the id is wide.
+    pub fn is_api_only(&self, id: &str) -> bool {
+        self.api_only
+            .binary_search_by(|known| known.as_str().cmp(id))
+            .is_ok()
+    }
+
     /// The memo.
     pub fn to_memo(&self) -> Vec<u8> {
+        let flags = [
+            self.frozen,
+            self.monthly_logins,
+            self.permission_set_licences,
+            self.packages,
+        ];
+        let flags = flags
+            .into_iter()
+            .rev()
+            .fold(0, |flags, flag| flags << 1 | u64::from(flag));
+        let maybe = |text: &Option<String>| text.clone().unwrap_or_default();
         Writer::new(MEMO_VERSION)
             .text(&self.version)
+            .text(&maybe(&self.org_id))
             .texts(self.columns.iter().map(String::as_str))
-            .number(u64::from(self.frozen) | u64::from(self.monthly_logins) << 1)
-            .text(self.user_id.as_deref().unwrap_or_default())
+            .number(flags)
+            .text(&maybe(&self.user_id))
+            .text(&maybe(&self.sales_licence))
+            .text(&maybe(&self.service_licence))
+            .texts(self.api_only.iter().map(String::as_str))
             .finish()
     }
 
     fn from_memo(memo: &[u8]) -> Result<Self, Failure> {
         let mut reader = Reader::open(memo, MEMO_VERSION)?;
+        let maybe = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
         let version = reader.text()?.to_owned();
-        let columns = reader.texts()?.into_iter().map(str::to_owned).collect();
+        let org_id = maybe(reader.text()?);
+        let columns = owned(reader.texts()?);
         let flags = reader.number()?;
-        let user_id = reader.text()?;
-        let user_id = (!user_id.is_empty()).then(|| user_id.to_owned());
-        reader.end()?;
-        Ok(Self {
+        let flag = |place: u32| flags >> place & 1 == 1;
+        let org = Self {
             version,
+            org_id,
             columns,
-            frozen: flags & 1 != 0,
-            monthly_logins: flags & 2 != 0,
-            user_id,
-        })
+            frozen: flag(0),
+            monthly_logins: flag(1),
+            permission_set_licences: flag(2),
+            packages: flag(3),
+            user_id: maybe(reader.text()?),
+            sales_licence: maybe(reader.text()?),
+            service_licence: maybe(reader.text()?),
+            api_only: owned(reader.texts()?),
+        };
+        reader.end()?;
+        Ok(org)
     }
 }
 
@@ -196,6 +270,9 @@ pub fn choose(listed: &[String], pinned: Option<&str>) -> Result<String, Failure
 }
 
 /// Field names and whether they can be filtered; `None` where the object is hidden or absent in this org.
+///
+/// # Errors
+/// What the request fails with, but not for an absent object.
 fn describe(api: &Api<'_>, object: &str) -> Result<Option<Vec<(String, bool)>>, Failure> {
     let answer = match api.get_versioned(&format!("sobjects/{object}/describe")) {
         Ok(answer) => answer,
@@ -241,14 +318,20 @@ fn user_columns(api: &Api<'_>) -> Result<Vec<String>, Failure> {
             format!("The connecting user cannot see the column {missing} of User"),
         ));
     }
-    Ok(OPTIONAL_COLUMNS
-        .iter()
+    let features = FEATURES.into_iter().map(feature_column);
+    let mut columns: Vec<String> = OPTIONAL_COLUMNS
+        .into_iter()
+        .chain(QUIET_COLUMNS)
+        .map(str::to_owned)
+        .chain(features)
         // The one column that stands in a WHERE is of no use where it cannot be filtered.
         .filter(|wish| {
-            find(wish).is_some_and(|(_, filterable)| *filterable || **wish != "SystemModstamp")
+            find(wish).is_some_and(|(_, filterable)| *filterable || wish != "SystemModstamp")
         })
-        .map(|wish| (*wish).to_owned())
-        .collect())
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    columns.retain(|column| seen.insert(column.clone()));
+    Ok(columns)
 }
 
 /// The identity service's answer. It says 403 of a dead token, where only a 401 has the host renew it: a data request

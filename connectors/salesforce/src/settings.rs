@@ -3,6 +3,29 @@
 use seatwise_connector_sdk::{Context, Failure, failure};
 use serde::Deserialize;
 
+/// Where activity is read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivitySource {
+    /// `User.LastLoginDate`, which comes with the accounts.
+    #[default]
+    LastLogin,
+    /// `LoginHistory`: kind and outcome of each login, of six months.
+    LoginHistory,
+}
+
+/// Licences beside the user licence, each of which can be left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LicenceKind {
+    /// `PermissionSetLicense`.
+    PermissionSetLicences,
+    /// `PackageLicense`.
+    Packages,
+    /// Feature licences on the user.
+    Features,
+}
+
 /// All settings; what is not given has its default.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
@@ -13,6 +36,16 @@ pub struct Settings {
     pub include_inactive: bool,
     /// User types whose rows are left out and counted as out of scope.
     pub leave_out_user_types: Vec<String>,
+    /// `*`, or e-mail domains, one per row.
+    pub company_names: String,
+    /// Keys of user licences whose holders are left out, one per row.
+    pub leave_out_licences: String,
+    /// What is read beside user licences.
+    pub licence_kinds: Vec<LicenceKind>,
+    /// Where activity comes from.
+    pub activity_source: ActivitySource,
+    /// Whether edits of records count as activity too.
+    pub object_edits: bool,
 }
 
 impl Default for Settings {
@@ -21,6 +54,15 @@ impl Default for Settings {
             api_version: String::new(),
             include_inactive: true,
             leave_out_user_types: vec![],
+            company_names: "*".to_owned(),
+            leave_out_licences: String::new(),
+            licence_kinds: vec![
+                LicenceKind::PermissionSetLicences,
+                LicenceKind::Packages,
+                LicenceKind::Features,
+            ],
+            activity_source: ActivitySource::default(),
+            object_edits: false,
         }
     }
 }
@@ -48,4 +90,16 @@ impl Settings {
         let version = version.strip_prefix('v').unwrap_or(version);
         (!version.is_empty()).then_some(version)
     }
+
+    /// Whether a kind of licence is read.
+    pub fn reads(&self, kind: LicenceKind) -> bool {
+        self.licence_kinds.contains(&kind)
+    }
+}
+
+/// The entries of a setting that holds one per row; a comma or a semicolon ends a row as well.
+pub fn rows_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['\n', '\r', ',', ';'])
+        .map(str::trim)
+        .filter(|row| !row.is_empty())
 }

@@ -8,7 +8,8 @@ use seatwise_connector_sdk::{
 };
 
 use crate::{
-    COLUMNS, bench, count, discovery, error, memo_of, organization, page, rows, user, versions,
+    COLUMNS, bench, count, discovery, error, memo_of, nothing_more, organization, page, rows, user,
+    versions,
 };
 
 fn check(http: ScriptedHttp, id: &str) -> CheckResult {
@@ -279,7 +280,8 @@ fn without_the_header_the_limits_resource_is_asked() {
 
 #[test]
 fn a_check_before_the_first_identify_finds_out_for_itself() {
-    let http = discovery(&COLUMNS).get_with(&["FROM User ORDER BY Id"], rows(&[user(1, &[])]));
+    let http = nothing_more(discovery(&COLUMNS))
+        .get_with(&["FROM User ORDER BY Id"], rows(&[user(1, &[])]));
     let bench = Bench::new(http);
     assert_eq!(
         Salesforce::check(&bench.call(), "users").unwrap().verdict,

@@ -7,14 +7,17 @@ use seatwise_connector_sdk::{
     testkit::{Bench, Scripted, ScriptedHttp},
 };
 
-use crate::{COLUMNS, count, describe, discovery, error, organization, userinfo, versions};
+use crate::{
+    COLUMNS, count, describe, discovery, error, nothing_more, organization, userinfo, versions,
+};
 
 fn identify(http: ScriptedHttp) -> Result<Organization, Failure> {
     Salesforce::identify(&Bench::new(http).call())
 }
 
 fn with_organization(http: ScriptedHttp, over: &str) -> ScriptedHttp {
-    http.get_with(&["FROM Organization"], organization(over))
+    nothing_more(http)
+        .get_with(&["FROM Organization"], organization(over))
         .get_with(&["SELECT COUNT() FROM User"], count(1200))
 }
 
@@ -64,7 +67,7 @@ fn v62_is_spoken_where_the_org_lists_it() {
     Salesforce::identify(&bench.call()).unwrap();
     let paths = bench.http.seen_paths();
     let versioned = paths[1..].iter().filter(|path| path.contains("/data/"));
-    assert_eq!(versioned.clone().count(), 5);
+    assert_eq!(versioned.clone().count(), 8);
     assert!(
         versioned
             .into_iter()
@@ -230,8 +233,9 @@ fn a_503_during_discovery_is_told_and_nothing_is_guessed() {
 
 #[test]
 fn a_memo_of_another_version_is_found_out_afresh() {
-    let bench = Bench::new(discovery(&COLUMNS).get_with(&["SELECT COUNT() FROM User"], count(5)))
-        .memo(vec![200, 1, 2, 3]);
+    let http = nothing_more(discovery(&COLUMNS));
+    let bench =
+        Bench::new(http.get_with(&["SELECT COUNT() FROM User"], count(5))).memo(vec![200, 1, 2, 3]);
     assert_eq!(
         Salesforce::begin_subscriptions(&bench.call(), None)
             .unwrap()
@@ -249,4 +253,45 @@ fn the_manifest_names_the_component_that_stands_beside_it() {
         manifest["connector"]["version"].as_str(),
         Some(info.version.as_str())
     );
+}
+
+/// Salesforce has one key for two clouds, and the component words its products as seed 001 does.
+#[test]
+fn the_manifest_and_the_component_know_the_same_licence_keys() {
+    let manifest: toml::Table = include_str!("../../connector.toml").parse().unwrap();
+    let mut listed: Vec<(String, String)> = manifest["products"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|product| {
+            let name = product["name"].as_str().unwrap().to_owned();
+            let keys = product["identifiers"].as_array().unwrap().iter();
+            keys.map(move |key| (key.as_str().unwrap().to_owned(), name.clone()))
+                .collect::<Vec<_>>()
+        })
+        .filter(|(_, name)| name != "Salesforce Integration")
+        .collect();
+    listed.sort();
+    let rows: Vec<String> = listed
+        .iter()
+        .enumerate()
+        .map(|(number, (key, _))| {
+            let profile = crate::profile("P", key, "no name that says it");
+            crate::user(number as u32, &[&format!("Profile={profile}")])
+        })
+        .collect();
+    let page = crate::downloads::first(crate::rows(&rows)).unwrap();
+    for (assignment, (key, name)) in page.assignments.iter().zip(&listed) {
+        assert_eq!(&assignment.identifier, key);
+        let product = assignment
+            .evidence
+            .iter()
+            .find(|a| a.name == "product")
+            .map(|a| a.value.strip_prefix("Salesforce ").unwrap())
+            .unwrap_or_default();
+        assert!(
+            name.starts_with(product) && !product.is_empty(),
+            "{key}: {name}, {product:?}"
+        );
+    }
 }

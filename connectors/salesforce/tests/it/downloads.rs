@@ -122,7 +122,7 @@ fn since_is_everything_where_the_stamp_cannot_be_filtered() {
 #[test]
 fn only_columns_that_exist_are_asked_for_and_in_pages_of_2000() {
     let bench = Bench::new(ScriptedHttp::new().get_with(
-        &["SELECT Id, Username, IsActive, Email, Profile.Name, Profile.UserLicense.LicenseDefinitionKey, Profile.UserLicense.Name FROM User ORDER BY Id"],
+        &["SELECT Id, Username, IsActive, Email, Profile.Name, Profile.UserLicense.LicenseDefinitionKey, Profile.UserLicense.Name, Profile.UserLicense.MasterLabel, Profile.UserLicense.Status FROM User ORDER BY Id"],
         rows(&[user(1, &["-LastLoginDate"])]),
     ))
     .memo(memo_of(&["Id", "Username", "IsActive", "ProfileId", "Email"]));
@@ -185,11 +185,95 @@ fn a_row_becomes_an_account_and_an_assignment_by_licence_key() {
         [
             ("licence", "Salesforce"),
             ("profile", "Sales User"),
-            ("feature", "SupportUser")
+            ("licence_normalised", "Salesforce"),
+            ("licence_description", "Full CRM"),
+            ("feature", "SupportUser"),
+            ("product", "Salesforce Service Cloud"),
+            (
+                "product.evidence",
+                "feature licence SupportUser (Service Cloud User)"
+            ),
+            ("product.derived", "false"),
         ]
     );
     assert!(page.next.is_none() && page.facts.is_empty());
     assert_eq!(page.usage.map(|usage| usage.used), Some(18));
+}
+
+#[test]
+fn the_metadata_of_people_and_licences_arrives_as_attributes() {
+    let nested = "{\"Name\":\"Platform User\",\"UserLicense\":{\"LicenseDefinitionKey\":\"AUL_LIGHT\",\"Name\":\"SP Light\",\
+         \"MasterLabel\":\"Light seat\",\"Status\":\"Disabled\"}}";
+    let page = first(rows(&[user(
+        1,
+        &[
+            "Department=\"Sales\"",
+            "Division=\"North\"",
+            "ForecastEnabled=true",
+            "CompanyName=\"Acme\"",
+            "City=\"Kiel\"",
+            "ContactId=\"003000000000001AAA\"",
+            "AccountId=\"001000000000001AAA\"",
+            &format!("Profile={nested}"),
+        ],
+    )]))
+    .unwrap();
+    let of = |all: &[seatwise_connector_sdk::Attribute], name: &str| {
+        let found = all.iter().find(|attribute| attribute.name == name);
+        found.map(|attribute| attribute.value.clone())
+    };
+    let account = &page.accounts[0].attributes;
+    for (name, value) in [
+        ("department", "Sales"),
+        ("division", "North"),
+        ("forecast_enabled", "true"),
+        ("company", "Acme"),
+        ("city", "Kiel"),
+        ("third_party", "true"),
+        ("customer_account_id", "001000000000001AAA"),
+        ("user_type", "Standard"),
+    ] {
+        assert_eq!(of(account, name).as_deref(), Some(value), "{name}");
+    }
+    let seat = &page.assignments[0].evidence;
+    for (name, value) in [
+        ("licence", "SP Light"),
+        ("licence_label", "Light seat"),
+        ("licence_normalised", "Salesforce Platform Light"),
+        ("licence_description", "Salesforce Platform Light"),
+        ("licence_status", "Disabled"),
+        ("product", "Salesforce Platform"),
+        ("product.derived", "false"),
+    ] {
+        assert_eq!(of(seat, name).as_deref(), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn domains_leave_out_everybody_else_and_count_them() {
+    let answer = || {
+        rows(&[
+            user(1, &["Email=\"a@acme.com\""]),
+            user(2, &["Email=\"b@other.com\""]),
+            user(3, &["Email=null"]),
+        ])
+    };
+    let download = |settings: &str| {
+        let bench = bench(ScriptedHttp::new().get_with(&["FROM User ORDER BY Id"], answer()))
+            .settings(settings);
+        let page = Salesforce::download_subscriptions(&bench.call(), &users_chain()).unwrap();
+        (
+            page.accounts.len(),
+            page.assignments.len(),
+            page.out_of_scope,
+        )
+    };
+    assert_eq!(download("{\"company_names\":\"*\"}"), (3, 3, 0));
+    assert_eq!(download("{\"company_names\":\"acme.com\"}"), (1, 1, 2));
+    assert_eq!(download("{\"leave_out_licences\":\"SFDC\"}"), (0, 0, 3));
+    let bench = bench(ScriptedHttp::new()).settings("{\"company_names\":\"Acme Inc\"}");
+    let failure = Salesforce::download_subscriptions(&bench.call(), &users_chain()).unwrap_err();
+    assert_eq!(failure.code, "bad_company_names");
 }
 
 #[test]

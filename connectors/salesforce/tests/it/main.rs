@@ -11,6 +11,7 @@ mod connection;
 mod cursors;
 mod downloads;
 mod failures;
+mod holdings;
 mod judging;
 mod lookups;
 mod pools;
@@ -139,7 +140,7 @@ pub fn describe(fields: &[&str]) -> Scripted {
 }
 
 /// All columns of `User` that the connector can use.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 22] = [
     "Id",
     "Username",
     "IsActive",
@@ -153,8 +154,12 @@ pub const COLUMNS: [&str; 18] = [
     "Department",
     "Division",
     "CompanyName",
+    "Title",
+    "City",
+    "Country",
     "EmployeeNumber",
     "FederationIdentifier",
+    "ForecastEnabled",
     "UserPermissionsSupportUser",
     "UserRoleId",
     "ManagerId",
@@ -207,13 +212,59 @@ pub fn discovery(columns: &[&str]) -> ScriptedHttp {
         .get("/services/oauth2/userinfo", userinfo())
 }
 
+/// What `identify` tries after that, in an org that has none of it.
+pub fn nothing_more(http: ScriptedHttp) -> ScriptedHttp {
+    let absent = |object: &str| {
+        error(
+            400,
+            "INVALID_TYPE",
+            &format!("sObject type '{object}' is not supported."),
+        )
+    };
+    http.get_with(
+        &["FROM PermissionSetLicenseAssign LIMIT 1"],
+        absent("PermissionSetLicenseAssign"),
+    )
+    .get_with(
+        &["FROM UserPackageLicense LIMIT 1"],
+        absent("UserPackageLicense"),
+    )
+    .get_with(
+        &["FROM PermissionSetAssignment WHERE PermissionSet.PermissionsApiUserOnly = true"],
+        absent("PermissionSetAssignment"),
+    )
+}
+
+/// What `identify` tries after that, in an org that has all of it: the ids of the licences of Sales Cloud and Service Cloud
+/// end in 1 and 2; user 77 may use the API only.
+pub fn everything(http: ScriptedHttp) -> ScriptedHttp {
+    let licence = |number: u32, name: &str| {
+        format!("{{\"Id\":\"0PL00000000000{number}AAA\",\"DeveloperName\":{name:?}}}")
+    };
+    http.get_with(&["FROM PermissionSetLicenseAssign LIMIT 1"], rows(&[]))
+        .get_with(&["FROM UserPackageLicense LIMIT 1"], rows(&[]))
+        .get_with(
+            &["FROM PermissionSetLicense WHERE DeveloperName IN ('SalesUserPsl','ServiceUserPsl')"],
+            rows(&[licence(1, "SalesUserPsl"), licence(2, "ServiceUserPsl")]),
+        )
+        .get_with(
+            &["FROM PermissionSetAssignment"],
+            rows(&[format!("{{\"AssigneeId\":{:?}}}", id(77))]),
+        )
+}
+
 /// The memo that `identify` makes of an org with these columns.
 pub fn memo_of(columns: &[&str]) -> Vec<u8> {
     memo_from(discovery(columns))
 }
 
-/// The memo that `identify` makes of a discovery.
+/// The memo that `identify` makes of a discovery that finds nothing more.
 pub fn memo_from(http: ScriptedHttp) -> Vec<u8> {
+    memo(nothing_more(http))
+}
+
+/// The memo that `identify` makes of all that it is told.
+pub fn memo(http: ScriptedHttp) -> Vec<u8> {
     use seatwise_connector_sdk::Connector as _;
     let bench = Bench::new(
         http.get_with(

@@ -44,10 +44,7 @@ fn a18_an_expired_cursor_goes_on_by_key_without_doubles() {
 fn the_pools_are_what_the_vendor_counts() {
     let link = Link::to(worked_example::org1(T0_MS), T0_MS);
     let pools = link.pools().unwrap();
-    let sales = pools
-        .iter()
-        .find(|pool| pool.identifier == "SFDC")
-        .unwrap();
+    let sales = pools.iter().find(|pool| pool.identifier == "SFDC").unwrap();
     let used = u64::try_from(link.control().used_licences("SFDC").unwrap()).unwrap();
     assert_eq!((sales.owned, sales.used), (Some(12), Some(used)));
 }

@@ -1,0 +1,264 @@
+//! The chains of a download and how each is followed from page to page.
+//!
+//! - *users*: all rows of `User` in the order of their id, 2,000 a page.
+//! - *frozen*: the few rows of `UserLogin` that are frozen. No row: not frozen. The chain exists only where `UserLogin` can be
+//!   read; without it, frozen is unknown.
+//! - *permission-set licences* and *packages*: who holds which. They exist only where they can be read and are wanted.
+//!
+//! A cursor that the vendor has dropped is replaced by a query that begins after the last id seen, so nothing comes twice.
+//! A chain fails, rather than ending quietly, where an answer contradicts itself or a right is lost on the way.
+
+use seatwise_connector_sdk::{
+    Answer, Call, Failure, Level,
+    cursor::{Reader, Writer},
+    failure,
+    subscriptions::{Outline, Page},
+};
+
+use crate::{
+    api::{Api, next_locator},
+    holdings,
+    model::QueryPage,
+    org::Org,
+    settings::{LicenceKind, Settings},
+    soql, time, users,
+};
+
+/// Format of the cursor.
+const CURSOR_VERSION: u8 = 1;
+
+/// Which chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// All users.
+    Users,
+    /// The frozen.
+    Frozen,
+    /// `PermissionSetLicenseAssign`.
+    PermissionSetLicences,
+    /// `UserPackageLicense`.
+    Packages,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [
+        Self::Users,
+        Self::Frozen,
+        Self::PermissionSetLicences,
+        Self::Packages,
+    ];
+}
+
+/// Where a chain stands.
+#[derive(Debug)]
+pub struct Cursor {
+    /// Which chain.
+    pub stage: Stage,
+    /// Only what changed since.
+    pub since: Option<i64>,
+    /// Path of the next page; empty: ask by key.
+    locator: String,
+    /// Last id seen; empty: none yet.
+    pub last_id: String,
+    /// Rows seen since the query was last started.
+    rows: u64,
+}
+
+impl Cursor {
+    fn start(stage: Stage, since: Option<i64>) -> Self {
+        Self {
+            stage,
+            since,
+            locator: String::new(),
+            last_id: String::new(),
+            rows: 0,
+        }
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let stage = Stage::ALL.iter().position(|stage| *stage == self.stage);
+        Writer::new(CURSOR_VERSION)
+            .number(stage.unwrap_or_default() as u64)
+            .maybe(self.since)
+            .text(&self.locator)
+            .text(&self.last_id)
+            .number(self.rows)
+            .finish()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        let mut reader = Reader::open(bytes, CURSOR_VERSION)?;
+        let stage = usize::try_from(reader.number()?)
+            .ok()
+            .and_then(|number| Stage::ALL.get(number).copied())
+            .ok_or_else(|| {
+                failure::invalid_input("cursor_damaged", "The resume point names no chain")
+            })?;
+        let cursor = Self {
+            stage,
+            since: reader.maybe()?,
+            locator: reader.text()?.to_owned(),
+            last_id: reader.text()?.to_owned(),
+            rows: reader.number()?,
+        };
+        reader.end()?;
+        Ok(cursor)
+    }
+
+    /// ` WHERE …` of the query that goes on after the last id seen; empty where there is nothing to filter by.
+    pub fn filter(&self, also: &str) -> String {
+        let mut filters = vec![];
+        if !also.is_empty() {
+            filters.push(also.to_owned());
+        }
+        if !self.last_id.is_empty() {
+            filters.push(format!("Id > {}", soql::quote(&self.last_id)));
+        }
+        filters.extend(changed_since(self.since));
+        if filters.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", filters.join(" AND "))
+        }
+    }
+}
+
+fn changed_since(since: Option<i64>) -> Option<String> {
+    let moment = since.and_then(time::literal)?;
+    Some(format!("SystemModstamp >= {moment}"))
+}
+
+/// Names the chains and counts the users.
+///
+/// # Errors
+/// What counting fails with.
+pub fn begin(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
+    let org = Org::of(call)?;
+    let settings = Settings::of(call.ctx)?;
+    let api = Api::new(call, &org.version);
+    let since = since.filter(|_| org.has("SystemModstamp"));
+    let filter = changed_since(since).map_or_else(String::new, |filter| format!(" WHERE {filter}"));
+    let expected_accounts = api.count(&format!("SELECT COUNT() FROM User{filter}"))?;
+    let mut chains = vec![Cursor::start(Stage::Users, since).write()];
+    // Freezing does not touch the user's own stamp, and assignments are few: these are always read whole.
+    let mut whole = |stage| chains.push(Cursor::start(stage, None).write());
+    if org.frozen {
+        whole(Stage::Frozen);
+    }
+    if org.permission_set_licences && settings.reads(LicenceKind::PermissionSetLicences) {
+        whole(Stage::PermissionSetLicences);
+    }
+    if org.packages && settings.reads(LicenceKind::Packages) {
+        whole(Stage::Packages);
+    }
+    Ok(Outline {
+        chains,
+        expected_accounts: Some(expected_accounts),
+        usage: api.usage(),
+    })
+}
+
+/// One page of one chain.
+///
+/// # Errors
+/// The vendor's, and `malformed` for an answer that contradicts itself.
+pub fn download(call: &Call<'_>, at: &[u8]) -> Result<Page, Failure> {
+    let cursor = Cursor::read(at)?;
+    let org = Org::of(call)?;
+    let api = Api::new(call, &org.version);
+    match cursor.stage {
+        Stage::Users => users::page(call, &api, &org, cursor),
+        Stage::Frozen => users::frozen_page(call, &api, cursor),
+        Stage::PermissionSetLicences => holdings::permission_set_licences(call, &api, &org, cursor),
+        Stage::Packages => holdings::packages(call, &api, &org, cursor),
+    }
+}
+
+/// The page a cursor stands at. The flag says that the query was started anew, by key.
+///
+/// # Errors
+/// What the request fails with.
+pub fn fetch(
+    call: &Call<'_>,
+    api: &Api<'_>,
+    cursor: &Cursor,
+    by_key: impl FnOnce() -> String,
+) -> Result<(Answer, bool), Failure> {
+    if cursor.locator.is_empty() {
+        return Ok((api.query(&by_key())?, true));
+    }
+    match api.get(&cursor.locator) {
+        Ok(answer) => Ok((answer, false)),
+        Err(failure) if failure.code == "INVALID_QUERY_LOCATOR" => {
+            call.log(
+                Level::Info,
+                "Salesforce has dropped the cursor; going on after the last id",
+                &[],
+            );
+            Ok((api.query(&by_key())?, true))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Where the chain goes on after a page; `None` at its end.
+///
+/// # Errors
+/// `malformed` where the page contradicts its own count, or says that there is more and not where.
+pub fn advance<T>(
+    cursor: Cursor,
+    started_anew: bool,
+    page: &QueryPage<'_, T>,
+    last_id: Option<String>,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let before = if started_anew { 0 } else { cursor.rows };
+    let rows = before + page.records.len() as u64;
+    if rows > page.total_size {
+        return Err(failure::malformed(
+            "too_many_rows",
+            format!("Salesforce said {} rows and sent {rows}", page.total_size),
+        ));
+    }
+    let used = if started_anew {
+        ""
+    } else {
+        cursor.locator.as_str()
+    };
+    let Some(locator) = next_locator(page.done, page.next_records_url.as_ref(), used)? else {
+        if rows < page.total_size {
+            return Err(failure::malformed(
+                "rows_missing",
+                format!(
+                    "Salesforce said {} rows and ended after {rows}",
+                    page.total_size
+                ),
+            ));
+        }
+        return Ok(None);
+    };
+    let Some(last_id) = last_id else {
+        return Err(failure::malformed(
+            "empty_page",
+            "Salesforce sent an empty page and says that there are more",
+        ));
+    };
+    let next = Cursor {
+        locator,
+        last_id,
+        rows,
+        ..cursor
+    };
+    Ok(Some(next.write()))
+}
+
+/// A page with nothing in it yet.
+pub fn empty_page(api: &Api<'_>) -> Page {
+    Page {
+        accounts: vec![],
+        assignments: vec![],
+        facts: vec![],
+        next: None,
+        out_of_scope: 0,
+        usage: api.usage(),
+    }
+}

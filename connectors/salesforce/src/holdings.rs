@@ -1,0 +1,255 @@
+//! What people hold beside their user licence: permission-set licences and seats of managed packages.
+//!
+//! Identifiers: `psl:DEVELOPERNAME` and `package:NAMESPACE`. A permission-set licence whose name is hidden, or a package that
+//! is, goes by its id in the same place. Each assignment carries the vendor's own id of it.
+
+use std::collections::HashMap;
+
+use seatwise_connector_sdk::{
+    Call, Failure, attribute, json,
+    subscriptions::{Assignment, Page},
+};
+use serde::Deserialize;
+
+use crate::{
+    api::Api,
+    chains::{Cursor, advance, empty_page, fetch},
+    ids,
+    model::{ProfileRow, QueryPage, Text},
+    org::Org,
+    scope::{Scope, Subject},
+    settings::Settings,
+};
+
+/// Prefix of the identifier of a permission-set licence.
+pub const PERMISSION_SET_LICENCE: &str = "psl:";
+/// Prefix of the identifier of a managed package.
+pub const PACKAGE: &str = "package:";
+
+/// The holder, as far as the filters ask.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Holder<'a> {
+    #[serde(default)]
+    is_active: Option<bool>,
+    #[serde(borrow, default)]
+    user_type: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    email: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    profile: Option<ProfileRow<'a>>,
+}
+
+/// Columns of the holder behind a relationship, where any filter is set.
+fn holder_columns(relationship: &str, org: &Org, scope: &Scope) -> String {
+    if scope.is_all() {
+        return String::new();
+    }
+    let mut columns = format!(
+        ", {relationship}.IsActive, {relationship}.Profile.UserLicense.LicenseDefinitionKey"
+    );
+    for column in ["UserType", "Email"] {
+        if org.has(column) {
+            columns.push_str(&format!(", {relationship}.{column}"));
+        }
+    }
+    columns
+}
+
+fn is_wanted(scope: &Scope, holder: Option<&Holder<'_>>) -> bool {
+    if scope.is_all() {
+        return true;
+    }
+    // A holder that is hidden is not among the accounts either.
+    let Some(holder) = holder else { return false };
+    let licence = holder
+        .profile
+        .as_ref()
+        .and_then(|profile| profile.user_license.as_ref())
+        .and_then(|licence| licence.license_definition_key.as_ref());
+    scope.wants(Subject {
+        is_active: holder.is_active,
+        user_type: holder.user_type.as_ref().map_or("", Text::as_str),
+        email: holder.email.as_ref().map(Text::as_str),
+        licence: licence.map_or("", Text::as_str),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LicenceAssign<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow, default)]
+    assignee_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    permission_set_license_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    permission_set_license: Option<LicenceName<'a>>,
+    #[serde(borrow, default)]
+    assignee: Option<Holder<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LicenceName<'a> {
+    #[serde(borrow, default)]
+    developer_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    master_label: Option<Text<'a>>,
+}
+
+/// One page of the chain of permission-set licences.
+///
+/// # Errors
+/// What the query fails with: a right lost on the way fails the run, or everybody would seem to have lost the licence.
+pub fn permission_set_licences(
+    call: &Call<'_>,
+    api: &Api<'_>,
+    org: &Org,
+    cursor: Cursor,
+) -> Result<Page, Failure> {
+    let scope = Scope::of(&Settings::of(call.ctx)?)?;
+    let by_key = || {
+        format!(
+            "SELECT Id, AssigneeId, PermissionSetLicenseId, PermissionSetLicense.DeveloperName, \
+             PermissionSetLicense.MasterLabel{} FROM PermissionSetLicenseAssign{} ORDER BY Id",
+            holder_columns("Assignee", org, &scope),
+            cursor.filter("")
+        )
+    };
+    let (answer, started_anew) = fetch(call, api, &cursor, by_key)?;
+    let page: QueryPage<'_, LicenceAssign<'_>> = json::parse(answer.body())?;
+    let last_id = page.records.last().map(|row| row.id.as_str().to_owned());
+    let mut out = empty_page(api);
+    out.next = advance(cursor, started_anew, &page, last_id)?;
+    for row in page.records {
+        if !is_wanted(&scope, row.assignee.as_ref()) {
+            continue;
+        }
+        let licence = row.permission_set_license;
+        let (name, label) = licence.map_or((None, None), |licence| {
+            (licence.developer_name, licence.master_label)
+        });
+        let Some(key) = name.or(row.permission_set_license_id) else {
+            continue;
+        };
+        push(
+            &mut out,
+            row.assignee_id,
+            format!("{PERMISSION_SET_LICENCE}{}", key.into_string()),
+            row.id,
+            label.map(Text::into_string),
+        );
+    }
+    Ok(out)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PackageSeat<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow, default)]
+    user_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    package_license_id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    user: Option<Holder<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PackageName {
+    id: String,
+    #[serde(default)]
+    namespace_prefix: Option<String>,
+}
+
+/// One page of the chain of package seats.
+///
+/// # Errors
+/// As [`permission_set_licences`].
+pub fn packages(
+    call: &Call<'_>,
+    api: &Api<'_>,
+    org: &Org,
+    cursor: Cursor,
+) -> Result<Page, Failure> {
+    let scope = Scope::of(&Settings::of(call.ctx)?)?;
+    let by_key = || {
+        format!(
+            "SELECT Id, UserId, PackageLicenseId{} FROM UserPackageLicense{} ORDER BY Id",
+            holder_columns("User", org, &scope),
+            cursor.filter("")
+        )
+    };
+    let (answer, started_anew) = fetch(call, api, &cursor, by_key)?;
+    let page: QueryPage<'_, PackageSeat<'_>> = json::parse(answer.body())?;
+    let last_id = page.records.last().map(|row| row.id.as_str().to_owned());
+    let next = advance(cursor, started_anew, &page, last_id)?;
+    let names = if page.records.is_empty() {
+        HashMap::new()
+    } else {
+        namespaces(api)?
+    };
+    let mut out = empty_page(api);
+    out.next = next;
+    for row in page.records {
+        if !is_wanted(&scope, row.user.as_ref()) {
+            continue;
+        }
+        let Some(package) = row.package_license_id.as_ref().map(Text::as_str) else {
+            continue;
+        };
+        let package = ids::widen(package).map_or_else(|| package.to_owned(), Into::into);
+        let key = names.get(&package).cloned().unwrap_or(package);
+        push(
+            &mut out,
+            row.user_id,
+            format!("{PACKAGE}{key}"),
+            row.id,
+            None,
+        );
+    }
+    Ok(out)
+}
+
+/// Namespace of each package by its id: some dozens of rows.
+fn namespaces(api: &Api<'_>) -> Result<HashMap<String, String>, Failure> {
+    let rows: Vec<PackageName> =
+        api.rows("SELECT Id, NamespacePrefix FROM PackageLicense ORDER BY Id")?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let id = ids::widen(&row.id)?.into_owned();
+            Some((id, row.namespace_prefix?))
+        })
+        .collect())
+}
+
+/// A holder whose id is none is skipped: it could not be joined to an account.
+fn push(
+    page: &mut Page,
+    holder: Option<Text<'_>>,
+    identifier: String,
+    id: Text<'_>,
+    label: Option<String>,
+) {
+    let Some(account) = holder
+        .as_ref()
+        .and_then(|holder| ids::widen(holder.as_str()))
+    else {
+        return;
+    };
+    page.assignments.push(Assignment {
+        account: account.into_owned(),
+        identifier,
+        id: Some(ids::widen(id.as_str()).map_or_else(|| id.as_str().to_owned(), Into::into)),
+        assigned: None,
+        evidence: label
+            .map(|label| attribute("licence", label))
+            .into_iter()
+            .collect(),
+    });
+}
