@@ -199,6 +199,24 @@ impl Company {
         }
     }
 
+    /// Another host on the same database, at the same clock.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn second_host(&self, faults: Arc<dyn Faults>) -> Host {
+        let store = self.database.open_with(faults.clone()).await;
+        let ports: Vec<u16> = self.orgs.iter().map(|org| org.address().port()).collect();
+        let folder = self.database.folder();
+        host(
+            folder,
+            store,
+            self.clock.clone(),
+            &ports,
+            faults,
+            self.starts + 100,
+        )
+    }
+
     /// Works off everything that is due now. What a fault breaks stays for the next start.
     pub async fn work(&self) {
         if let Err(error) = worker::run_due(&self.host).await {

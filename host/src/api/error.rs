@@ -85,6 +85,14 @@ pub fn not_found() -> Problem {
 /// A body that is not the JSON this address takes.
 #[must_use]
 pub fn malformed_body(rejection: &JsonRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(
+            "api.body_too_large",
+            413,
+            "the body is larger than this address takes (a list of people: 64 MiB; everything else: 2 MiB)",
+            "Split it into several requests; for people, several files with the same heading line: rows already known are compared, not added twice",
+        );
+    }
     Problem::new(
         "api.malformed_body",
         rejection.status().as_u16(),

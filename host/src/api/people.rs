@@ -18,6 +18,8 @@ use crate::web::routes::Route;
 
 /// Rows of a page unless said otherwise.
 const PAGE: i64 = 100;
+/// A directory export of about half a million people. The text is held while it is read; the rows go to the store in slices.
+const IMPORT_BYTES: usize = 64 * 1024 * 1024;
 
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
@@ -49,7 +51,8 @@ pub fn routes() -> Vec<Route> {
             "Imports people from CSV",
             import,
         )
-        .taking::<Import>(),
+        .taking::<Import>()
+        .up_to(IMPORT_BYTES),
         Route::api(
             Method::POST,
             "/api/v1/people/match",

@@ -9,10 +9,10 @@ use crate::audit::{self, Entry};
 use crate::connectors::Connectors;
 use crate::identity::roles::Actor;
 use crate::jobs::{self, NewJob};
-use crate::kernel::Clock;
 use crate::kernel::chance::Chance;
 use crate::kernel::faults::Faults;
 use crate::kernel::seal::Sealer;
+use crate::kernel::{Clock, Stop};
 use crate::store::{Store, StoreError, Tx};
 
 /// The host's handle. Clone it freely.
@@ -37,6 +37,8 @@ pub struct Parts {
     pub connectors: Connectors,
     /// What the operator chose.
     pub options: HostOptions,
+    /// Asked when this process shall end.
+    pub stop: Stop,
 }
 
 /// What the operator chose at start.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use super::host::Host;
 use super::start::{self, Start, StartError};
@@ -20,8 +19,6 @@ use crate::kernel::faults::NoFaults;
 
 /// How often the newest head of the audit trail is signed and exported.
 const SIGN_EVERY: Duration = Duration::from_secs(60);
-/// Work under way at a stop has this long to reach a safe point.
-const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// Life of the tokens written into the data folder, days.
 const TOKEN_DAYS: i64 = 30;
 
@@ -138,28 +135,15 @@ pub(super) async fn run(host: Host, listener: TcpListener) -> Result<(), StartEr
     let mut tx = host.store.begin().await?;
     crate::reconciliation::service::ensure_daily(&host, &mut tx).await?;
     tx.commit().await?;
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..worker::WORKERS {
-        tasks.spawn(worker::work(
-            host.clone(),
-            format!("{}-{number}", std::process::id()),
-            stopped.clone(),
-        ));
-    }
-    tasks.spawn(sign_heads(host.clone(), stopped.clone()));
-    let served = crate::web::serve(host.clone(), listener, stopped);
+    let mut tasks = worker::start(&host);
+    tasks.spawn(sign_heads(host.clone()));
+    let served = crate::web::serve(host.clone(), listener);
     tokio::select! {
         result = served => result.map_err(|source| StartError::Listen { address, source })?,
         () = signal() => {}
     }
     eprintln!("stopping; work under way is taken up again at the next start");
-    // Nobody left to tell is as good as told.
-    let _ = stop.send(true);
-    let _ = tokio::time::timeout(STOP_WITHIN, async {
-        while tasks.join_next().await.is_some() {}
-    })
-    .await;
+    worker::stop(&host, tasks).await;
     if let Err(error) = audit::sign_head(&host.store, host.now_ms(), &host.signer).await {
         tracing::error!(%error, "the audit trail's head could not be signed");
     }
@@ -167,10 +151,10 @@ pub(super) async fn run(host: Host, listener: TcpListener) -> Result<(), StartEr
     Ok(())
 }
 
-async fn sign_heads(host: Host, mut stop: watch::Receiver<bool>) {
+async fn sign_heads(host: Host) {
     loop {
         tokio::select! {
-            _ = stop.changed() => return,
+            () = host.stop.asked() => return,
             () = tokio::time::sleep(SIGN_EVERY) => {}
         }
         match audit::sign_head(&host.store, host.now_ms(), &host.signer).await {
@@ -200,7 +184,8 @@ async fn export(host: &Host, seq: i64, digest: &str, signature: &str) {
     }
 }
 
-async fn signal() {
+/// Waits for SIGINT or SIGTERM.
+pub async fn signal() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

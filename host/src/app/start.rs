@@ -10,12 +10,14 @@ use zeroize::Zeroizing;
 use super::host::{Host, HostOptions, Parts};
 use crate::audit::signer::Signer;
 use crate::connectors::{ConnectorError, ConnectorOptions, Connectors};
+use crate::credentials::service as credentials;
 use crate::identity::{IdentityError, service as identity};
-use crate::kernel::Clock;
+use crate::jobs;
 use crate::kernel::chance::{Chance, OsChance};
 use crate::kernel::digest::hex;
 use crate::kernel::faults::Faults;
 use crate::kernel::seal::{KEY_BYTES, Sealer};
+use crate::kernel::{Clock, Stop};
 use crate::store::{Store, StoreError};
 
 /// Why a host did not start. Each sentence says what to do.
@@ -114,7 +116,13 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
             data_dir: start.data.to_owned(),
             public_url: start.public_url,
         },
+        stop: Stop::default(),
     });
+    if host.store.is_alone() {
+        // Nobody else works on this database: whoever held work when the last process ended holds it no more.
+        jobs::free_all(&host.store).await?;
+        credentials::free_all(&host.store).await?;
+    }
     identity::ensure_system(&host).await?;
     Ok(host)
 }

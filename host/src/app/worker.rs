@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::host::Host;
 use super::runs;
@@ -15,7 +15,7 @@ use crate::reclamation::{act, planning};
 use crate::store::StoreError;
 
 /// Pieces of work that one host does at once.
-pub const WORKERS: usize = 4;
+const WORKERS: usize = 4;
 /// How often an idle worker looks, and a little chance on top, so that many hosts do not look together.
 const LOOK_MS: u64 = 1_000;
 /// A running job's lease is renewed this often; a third of the lease, so that two renewals may be lost.
@@ -23,26 +23,61 @@ const RENEW: Duration = Duration::from_millis(jobs::LEASE_MS.unsigned_abs() / 3)
 /// After a handler failed by our own fault.
 const RETRY_MS: i64 = 30_000;
 
-/// Works until `stop` changes, then finishes nothing new. A job cut short is taken up again after its lease.
-pub async fn work(host: Host, name: String, mut stop: watch::Receiver<bool>) {
-    loop {
-        if *stop.borrow() {
-            return;
-        }
-        let did = tokio::select! {
-            _ = stop.changed() => return,
-            did = once(&host, &name) => did,
-        };
+/// Work under way at a stop has this long to reach a safe point.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+
+/// Starts the workers of this host.
+#[must_use]
+pub fn start(host: &Host) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for number in 0..WORKERS {
+        tasks.spawn(work(
+            host.clone(),
+            format!("{}-{number}", std::process::id()),
+        ));
+    }
+    tasks
+}
+
+/// Asks for the end and waits for it, but not for ever: what does not reach a safe point in time is cut off, and taken up again after its
+/// lease.
+pub async fn stop(host: &Host, mut tasks: JoinSet<()>) {
+    host.stop.ask();
+    // Dropping the set cuts off whoever is left.
+    let _ = tokio::time::timeout(STOP_WITHIN, async {
+        while tasks.join_next().await.is_some() {}
+        host.stop.idle().await;
+    })
+    .await;
+}
+
+/// Works until the host is asked to stop.
+async fn work(host: Host, name: String) {
+    while !host.stop.is_asked() {
+        let did = once(&host, &name).await;
         if !matches!(did, Ok(true)) {
             if let Err(error) = did {
                 tracing::error!(%error, "due work could not be taken");
             }
             let pause = Duration::from_millis(LOOK_MS + host.chance.below(LOOK_MS / 2));
             tokio::select! {
-                _ = stop.changed() => return,
+                () = host.stop.asked() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+}
+
+/// Whether work of this kind may be dropped anywhere: it keeps its place after every step, and repeating a step changes nothing. What
+/// sends requests that change something, or mail, ends its step first.
+fn may_be_dropped(kind: JobKind) -> bool {
+    match kind {
+        JobKind::Sync
+        | JobKind::AfterRun
+        | JobKind::Schedule
+        | JobKind::Reconcile
+        | JobKind::Plan => true,
+        JobKind::Reclaim | JobKind::Outbox => false,
     }
 }
 
@@ -70,6 +105,8 @@ async fn once(host: &Host, name: &str) -> Result<bool, StoreError> {
             tracing::warn!(job.id = %job.id, "work was taken over by another worker");
             return Ok(true);
         }
+        // Given back at once, so that the next process need not wait for the lease.
+        () = host.stop.asked(), if may_be_dropped(job.kind) => JobOutcome::Again(host.now_ms()),
     };
     if let JobOutcome::Failed(why) = &outcome {
         tracing::error!(job.id = %job.id, job.kind = job.kind.as_str(), why, "work failed for good");

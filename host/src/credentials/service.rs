@@ -21,7 +21,7 @@ use crate::audit::Entry;
 use crate::identity::roles::Actor;
 use crate::kernel::seal::{Place, SealError};
 use crate::kernel::{AliasId, IntoProblem, Problem};
-use crate::store::{StoreError, Tx};
+use crate::store::{Store, StoreError, Tx};
 
 /// How long one refresher has before another may try. Longer than the egress guard's own deadline for a token call.
 const LEASE_MS: i64 = 60_000;
@@ -221,6 +221,16 @@ pub async fn forget(
     .await
 }
 
+/// Ends every turn at refreshing that an ended process held. Only where no other process works on the database.
+///
+/// # Errors
+/// The database's own.
+pub async fn free_all(db: &Store) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    store::free_all(&mut tx).await?;
+    tx.commit().await
+}
+
 /// What is shown of an alias's credential, if it has one.
 ///
 /// # Errors
@@ -358,7 +368,9 @@ impl AliasGrants {
         mut turn: OwnedMutexGuard<Option<(i64, Failure)>>,
         row: Row,
     ) -> Result<Grant, Failure> {
+        let busy = self.host.stop.busy();
         let refresh = tokio::spawn(async move {
+            let _busy = busy;
             let answered = self.refresh(&row).await;
             if let Err(failure) = &answered
                 && failure.kind == FailureKind::Auth

@@ -176,3 +176,13 @@ pub(super) async fn failed(
     .await?;
     Ok(())
 }
+
+/// Nobody refreshes.
+pub(super) async fn free_all(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query(
+        "update credentials set lease_owner = null, lease_until = 0 where lease_owner is not null",
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

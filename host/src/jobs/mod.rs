@@ -178,6 +178,16 @@ pub async fn claim(store: &Store, now_ms: i64, owner: &str) -> Result<Option<Cla
     Ok(claimed)
 }
 
+/// Ends every lease that an ended process held, so that its work goes on at once. Only where no other process works on the database.
+///
+/// # Errors
+/// The database's own.
+pub async fn free_all(store: &Store) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    store::free_all(&mut tx).await?;
+    tx.commit().await
+}
+
 /// Proves inside a writing transaction that this worker still has the job, and renews its lease.
 ///
 /// # Errors

@@ -155,6 +155,14 @@ pub(super) async fn settle(
     Ok(done.rows_affected() == 1)
 }
 
+/// Nobody holds work.
+pub(super) async fn free_all(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query("update jobs set lease_until = 0 where state = 'running'")
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn next_due(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
     let row = sqlx::query("select min(due_at) as due_at from jobs where state = 'due'")
         .fetch_one(tx.conn())

@@ -79,6 +79,9 @@ impl IntoProblem for PeopleError {
     }
 }
 
+/// People compared and written at once; what an import holds besides the file's rows is bounded by it.
+const SLICE: usize = 2_000;
+
 /// Imports a directory export and matches all accounts anew. Rows that cannot be used are reported; the others count.
 /// People the file does not name stay as they are.
 ///
@@ -106,7 +109,41 @@ pub async fn import_csv(
         .map(|name| (BusinessUnitId::mint(now_ms, &*host.chance), name.clone()))
         .collect();
     let units = store::units(&mut tx, &wanted, now_ms).await?;
-    let known = store::list_known(&mut tx).await?;
+    for slice in rows.chunks(SLICE) {
+        import_slice(host, &mut tx, slice, &units, &mut report).await?;
+    }
+    for organization in store::list_organizations(&mut tx).await? {
+        report.matched += match_accounts(host, &mut tx, &organization).await?;
+    }
+    let entry = Entry {
+        event: "people.imported",
+        subject_kind: "people",
+        subject_id: "import",
+        detail: json!({ "added": report.added, "changed": report.changed, "refused": report.refused.len() }),
+    };
+    host.audit(&mut tx, actor, entry).await?;
+    tx.commit().await?;
+    Ok(report)
+}
+
+/// Compares some rows with who is known, and writes what is new or changed.
+async fn import_slice(
+    host: &Host,
+    tx: &mut Tx,
+    rows: &[Row],
+    units: &HashMap<String, String>,
+    report: &mut ImportReport,
+) -> Result<(), StoreError> {
+    let now_ms = host.now_ms();
+    let mails: Vec<String> = rows
+        .iter()
+        .filter_map(|row| row.email.as_deref().map(fold))
+        .collect();
+    let ids: Vec<String> = rows
+        .iter()
+        .filter_map(|row| row.external_id.clone())
+        .collect();
+    let known = store::list_known(tx, &mails, &ids).await?;
     let by_mail: HashMap<String, &Known> = known
         .iter()
         .filter_map(|k| Some((fold(k.email.as_deref()?), k)))
@@ -116,7 +153,7 @@ pub async fn import_csv(
         .filter_map(|k| Some((k.external_id.as_deref()?, k)))
         .collect();
     let (mut people, mut employments) = (Vec::new(), Vec::new());
-    for row in &rows {
+    for row in rows {
         let mailed = row
             .email
             .as_deref()
@@ -161,20 +198,8 @@ pub async fn import_csv(
             people.push((id, row, unit));
         }
     }
-    store::put_people(&mut tx, &people, now_ms).await?;
-    store::put_employments(&mut tx, &employments, now_ms).await?;
-    for organization in store::list_organizations(&mut tx).await? {
-        report.matched += match_accounts(host, &mut tx, &organization).await?;
-    }
-    let entry = Entry {
-        event: "people.imported",
-        subject_kind: "people",
-        subject_id: "import",
-        detail: json!({ "added": report.added, "changed": report.changed, "refused": report.refused.len() }),
-    };
-    host.audit(&mut tx, actor, entry).await?;
-    tx.commit().await?;
-    Ok(report)
+    store::put_people(tx, &people, now_ms).await?;
+    store::put_employments(tx, &employments, now_ms).await
 }
 
 fn says_the_same(known: &Known, row: &Row, unit: Option<&String>) -> bool {

@@ -22,14 +22,30 @@ pub(super) struct Known {
     pub employment: Option<(String, Option<String>, Option<String>)>,
 }
 
-pub(super) async fn list_known(tx: &mut Tx) -> Result<Vec<Known>, StoreError> {
-    let rows = sqlx::query(
+/// Everybody with one of these mail addresses (folded) or external ids, each once.
+pub(super) async fn list_known(
+    tx: &mut Tx,
+    mails: &[String],
+    ids: &[String],
+) -> Result<Vec<Known>, StoreError> {
+    let mut rows = bulk::fetch_listed(
+        tx,
         "select p.id, p.external_id, p.name, p.email, p.business_unit_id, p.is_active, e.id as employment, e.status, \
            e.department, e.cost_centre \
-         from people p left join employments e on e.person_id = p.id and e.valid_to is null",
+         from people p left join employments e on e.person_id = p.id and e.valid_to is null where p.email_folded in ",
+        mails,
     )
-    .fetch_all(tx.conn())
     .await?;
+    rows.extend(
+        bulk::fetch_listed(
+            tx,
+            "select p.id, p.external_id, p.name, p.email, p.business_unit_id, p.is_active, e.id as employment, e.status, \
+               e.department, e.cost_centre \
+             from people p left join employments e on e.person_id = p.id and e.valid_to is null where p.external_id in ",
+            ids,
+        )
+        .await?,
+    );
     rows.iter()
         .map(|row| {
             let employment = match row.try_get::<Option<String>, _>("employment")? {

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, Arguments as _, AssertSqlSafe, Encode, Type};
 
 use super::{Dialect, StoreError, Tx};
@@ -40,6 +40,17 @@ impl Values {
             .execute(tx.conn())
             .await?;
         Ok(done.rows_affected())
+    }
+
+    /// The same, for the rows it answers.
+    async fn fetch(self, tx: &mut Tx, text: String) -> Result<Vec<AnyRow>, StoreError> {
+        if let Some(error) = self.failed {
+            return Err(error.into());
+        }
+        Ok(sqlx::query_with(AssertSqlSafe(text), self.arguments)
+            .persistent(false)
+            .fetch_all(tx.conn())
+            .await?)
     }
 }
 
@@ -99,6 +110,29 @@ pub async fn update_listed(
         written += values.execute(tx, text).await?;
     }
     Ok(written)
+}
+
+/// Runs `head` for every key of a list: `select a from t where k in `.
+///
+/// # Errors
+/// The database's own.
+pub async fn fetch_listed(
+    tx: &mut Tx,
+    head: &'static str,
+    keys: &[String],
+) -> Result<Vec<AnyRow>, StoreError> {
+    let dialect = tx.dialect();
+    let mut rows = Vec::new();
+    for chunk in keys.chunks(MAX_PARAMETERS) {
+        let mut values = Values::default();
+        for key in chunk {
+            values.push_bind(key.clone());
+        }
+        let mut text = format!("{head}(");
+        push_parameters(&mut text, dialect, 1, chunk.len());
+        rows.extend(values.fetch(tx, text).await?);
+    }
+    Ok(rows)
 }
 
 /// `$5, $6, $7)`, on SQLite `?, ?, ?)`.

@@ -11,9 +11,10 @@ pub enum Dialect {
 
 /// The writer keeps every commit through a power loss (`synchronous = full`): approvals and vendor answers are among them.
 pub(super) const SQLITE_WRITER_SETUP: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 20000; \
-     pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -32768; pragma journal_size_limit = 67108864;";
+     pragma foreign_keys = on; pragma cache_size = -32768; pragma journal_size_limit = 67108864;";
 /// Readers cannot write, whatever the statement.
-pub(super) const SQLITE_READER_SETUP: &str = "pragma busy_timeout = 20000; pragma query_only = on; pragma temp_store = memory; pragma cache_size = -8192;";
+pub(super) const SQLITE_READER_SETUP: &str =
+    "pragma busy_timeout = 20000; pragma query_only = on; pragma cache_size = -8192;";
 
 impl Dialect {
     pub(super) fn of_url(url: &str) -> Option<Self> {

@@ -38,7 +38,7 @@ pub struct Store {
     dialect: Dialect,
     faults: Arc<dyn Faults>,
     /// Keeps other hosts away from an embedded database; see [`Store::open_alone`].
-    _lock: Option<Arc<File>>,
+    lock: Option<Arc<File>>,
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it leaves nothing.
@@ -170,7 +170,7 @@ impl Store {
             reader,
             dialect,
             faults,
-            _lock: None,
+            lock: None,
         })
     }
 
@@ -186,10 +186,13 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let lock = alone::hold(url, who)?.map(Arc::new);
         let store = Self::open(url, faults).await?;
-        Ok(Self {
-            _lock: lock,
-            ..store
-        })
+        Ok(Self { lock, ..store })
+    }
+
+    /// Whether no other process works on this database, nor can while this one lives.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Which database this is.

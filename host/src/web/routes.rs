@@ -103,6 +103,13 @@ impl Route {
         self
     }
 
+    /// The same, with a body of up to so many bytes where the usual form is too small.
+    #[must_use]
+    pub fn up_to(mut self, bytes: usize) -> Self {
+        self.handler = self.handler.layer(DefaultBodyLimit::max(bytes));
+        self
+    }
+
     /// An address for anybody.
     pub fn open<H: Handler<T, Host>, T: 'static>(
         method: Method,

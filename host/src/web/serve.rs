@@ -1,23 +1,16 @@
 //! The listener: answers until told to stop, then lets open requests end.
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use crate::app::host::Host;
 
-/// Serves pages and API on this listener until `stop` changes.
+/// Serves pages and API on this listener until the host is asked to stop.
 ///
 /// # Errors
 /// When the listener breaks.
-pub async fn serve(
-    host: Host,
-    listener: TcpListener,
-    mut stop: watch::Receiver<bool>,
-) -> std::io::Result<()> {
+pub async fn serve(host: Host, listener: TcpListener) -> std::io::Result<()> {
+    let stop = host.stop.clone();
     axum::serve(listener, super::router(host))
-        .with_graceful_shutdown(async move {
-            // A dropped sender is a stop as well.
-            let _ = stop.changed().await;
-        })
+        .with_graceful_shutdown(async move { stop.asked().await })
         .await
 }

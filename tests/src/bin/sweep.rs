@@ -2,11 +2,13 @@
 //! leaves it, for tests. Prints how many effect points it met when it lives to its end.
 //!
 //!     sweep DATABASE FOLDER NOW_MS N PORT...
+//!
+//! With the word `serve` in the place of N it works on, like `seatwise serve` does, until SIGINT or SIGTERM.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use seatwise::app::worker;
+use seatwise::app::{serve, worker};
 use seatwise::kernel::clock::SetClock;
 use seatwise::store::Store;
 use seatwise_tests::faults::{FaultAt, Mode};
@@ -19,7 +21,8 @@ async fn main() -> ExitCode {
         eprintln!("usage: sweep DATABASE FOLDER NOW_MS N PORT...");
         return ExitCode::from(2);
     };
-    let (Ok(now_ms), Ok(n)) = (now_ms.parse(), n.parse()) else {
+    let serves = n == "serve";
+    let (Ok(now_ms), Ok(n)) = (now_ms.parse(), if serves { Ok(0) } else { n.parse() }) else {
         eprintln!("NOW_MS and N are whole numbers");
         return ExitCode::from(2);
     };
@@ -36,6 +39,12 @@ async fn main() -> ExitCode {
     // Far from the numbers that the test's own starts draw.
     let start = 1_000 + u64::from(n);
     let host = host(folder.as_ref(), store, clock, &ports, faults.clone(), start);
+    if serves {
+        let tasks = worker::start(&host);
+        serve::signal().await;
+        worker::stop(&host, tasks).await;
+        return ExitCode::SUCCESS;
+    }
     faults.arm();
     if let Err(error) = worker::run_due(&host).await {
         eprintln!("{error}");

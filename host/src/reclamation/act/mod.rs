@@ -82,6 +82,10 @@ impl Sweep<'_> {
         self.observe_all(&mut link).await?;
         self.restore_all(&mut link).await?;
         let left = self.take_back_all(&mut link).await?;
+        if self.host.stop.is_asked() {
+            // One person's requests are finished; whoever is left waits for the next start.
+            return Ok(Some(self.host.now_ms()));
+        }
         // A request whose answer was lost just now is observed at once.
         self.observe_all(&mut link).await?;
         let next = self.next_due().await?;

@@ -28,6 +28,9 @@ impl Sweep<'_> {
         };
         let link = self.link(link, &acting).await?;
         for action in waiting {
+            if self.host.stop.is_asked() {
+                break;
+            }
             let wanted = target(&action.account_id, &action.target, &action.action);
             let seen = link
                 .observe(std::slice::from_ref(&wanted))
@@ -97,6 +100,9 @@ impl Sweep<'_> {
             return Ok(());
         };
         for restore in due {
+            if self.host.stop.is_asked() {
+                break;
+            }
             let link = self.link(link, &acting).await?.clone();
             self.restore(&link, restore).await?;
         }

@@ -81,6 +81,9 @@ impl Sweep<'_> {
         drop(tx);
         let (mut taken, mut last) = (0, Left::Alone);
         for (action, rows) in groups {
+            if self.host.stop.is_asked() {
+                break;
+            }
             let seats = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             match self.take_back(link, action, rows, taken).await? {
                 Left::Tried => taken += seats,
