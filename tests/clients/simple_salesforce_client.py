@@ -1,72 +1,96 @@
-"""simple-salesforce, unmodified, against the practice org. Prints TAP from the number given.
+"""simple-salesforce, unmodified, against the practice org. Prints TAP from the number given."""
 
-The only thing arranged around the client is name resolution: the org's My Domain host leads to the practice org's TLS port, and the
-throw-away authority is trusted, as a hosts file and a company CA would do it.
-"""
-
-import json
-import os
-import socket
+import csv
+import io
 import sys
-from urllib.parse import urlparse
-from urllib.request import Request, urlopen
 
 import requests
 from simple_salesforce import Salesforce
-from simple_salesforce.exceptions import SalesforceAuthenticationFailed
+from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest, SalesforceMoreThanOneRecord
 
-org = json.loads(os.environ["ORG"])
-number = int(sys.argv[1])
-tls_port = urlparse(org["https_url"]).port
-plain = urlparse(org["base_url"])
-look_up = socket.getaddrinfo
+from practice import ORG, TLS_PORT, Tests, control, lead_to_the_org
 
-
-def lead_to_the_org(host, port, *rest, **more):
-    if host == org["my_domain"] or (host, port) == (plain.hostname, plain.port):
-        return look_up("127.0.0.1", tls_port, *rest, **more)
-    raise OSError(f"{host} is not the practice org")
+EVERYBODY = "SELECT Id, Username, IsActive, LastLoginDate, Profile.UserLicense.LicenseDefinitionKey FROM User"
 
 
 def session():
     fresh = requests.Session()
-    fresh.verify = org["ca"]
+    fresh.verify = ORG["ca"]
     fresh.trust_env = False
     return fresh
 
 
-def check(holds, says):
-    global number
-    print(f"{'ok' if holds else 'not ok'} {number} - simple-salesforce {says}", flush=True)
-    number += 1
+def connect(secret):
+    domain = ORG["my_domain"].removesuffix(".salesforce.com")
+    return Salesforce(consumer_key=ORG["client_id"], consumer_secret=secret, domain=domain, session=session(), version="62.0")
 
 
-def control(path):
-    socket.getaddrinfo = look_up
-    try:
-        with urlopen(Request(org["base_url"] + "/_practice/" + path)) as answer:
-            return json.load(answer)
-    finally:
-        socket.getaddrinfo = lead_to_the_org
-
-
-socket.getaddrinfo = lead_to_the_org
-domain = org["my_domain"].removesuffix(".salesforce.com")
+lead_to_the_org(TLS_PORT)
+tests = Tests("simple-salesforce", int(sys.argv[1]))
+check = tests.check
 
 try:
-    Salesforce(consumer_key=org["client_id"], consumer_secret="wrong", domain=domain, session=session())
+    connect("wrong")
     check(False, "is refused with a wrong secret")
 except SalesforceAuthenticationFailed as refused:
     check("invalid_client" in str(refused), "is refused with a wrong secret")
 
-client = Salesforce(consumer_key=org["client_id"], consumer_secret=org["client_secret"], domain=domain, session=session())
+client = connect(ORG["client_secret"])
 check(client.session_id.startswith("00D"), "logs in with client credentials on the My Domain host")
 
-ids = [row["Id"] for row in client.query_all_iter(
-    "SELECT Id, Username, IsActive, LastLoginDate, Profile.UserLicense.LicenseDefinitionKey FROM User ORDER BY Id")]
-check(len(ids) == org["users"] == len(set(ids)) and ids == sorted(ids), "pages through every user once, in order")
+rows = {row["Id"]: row for row in client.query_all_iter(f"{EVERYBODY} ORDER BY Id")}
+check(len(rows) == ORG["users"] and list(rows) == sorted(rows), "pages through every user once, in order")
 
-someone = ids[-1]
+bulk, pages = {}, 0
+for page in client.bulk2.User.query(EVERYBODY, max_records=2000):
+    bulk.update((row["Id"], row) for row in csv.DictReader(io.StringIO(page)))
+    pages += 1
+same = all(
+    cells["Username"] == rows[key]["Username"]
+    and cells["IsActive"] == str(rows[key]["IsActive"]).lower()
+    and cells["LastLoginDate"] == (rows[key]["LastLoginDate"] or "").replace("+0000", "Z")
+    for key, cells in bulk.items()
+)
+check(bulk.keys() == rows.keys() and pages == 3 and same, "reads the same users by Bulk 2.0, in pages")
+
+try:
+    list(client.bulk2.User.query("SELECT Nope FROM User"))
+    check(False, "is told what Bulk 2.0 does not run")
+except SalesforceMalformedRequest as refused:
+    check("INVALID_FIELD" in str(refused.content), "is told what Bulk 2.0 does not run")
+
+*_, another, someone = rows
 client.User.update(someone, {"Title": "Updated by simple-salesforce"})
-after = client.query(f"SELECT Title FROM User WHERE Id = '{someone}'")["records"][0]["Title"]
-check(after == "Updated by simple-salesforce" and control(f"users/{someone}")["writes"] == 1, "updates a record with one write")
+after = client.User.get(someone)["Title"]
+check(
+    after == "Updated by simple-salesforce" and control("GET", f"users/{someone}")["writes"] == 1,
+    "updates a record with one write and reads it",
+)
+
+results = client.restful(
+    "composite/sobjects",
+    method="PATCH",
+    json={
+        "allOrNone": False,
+        "records": [
+            {"attributes": {"type": "User"}, "id": another, "Title": "By a collection"},
+            {"attributes": {"type": "User"}, "id": someone, "CreatedDate": "2020-01-01T00:00:00Z"},
+        ],
+    },
+)
+check(
+    [item["success"] for item in results] == [True, False] and client.User.get(another)["Title"] == "By a collection",
+    "changes records by a collection, answered by position",
+)
+
+names = {entry["name"] for entry in client.describe()["sobjects"]}
+fields = {field["name"] for field in client.User.describe()["fields"]}
+check({"User", "UserLicense", "Profile"} <= names and {"Id", "LastLoginDate"} <= fields, "lists the objects and describes one")
+
+try:
+    by_name = client.User.get_by_custom_id("Username", rows[someone]["Username"])
+    check(by_name["Id"] == someone, "finds a record by its key")
+except SalesforceMoreThanOneRecord:
+    check(False, "finds a record by its key")
+
+check(client.limits()["DailyBulkV2QueryJobs"]["Remaining"] < 10_000, "reads the limits, its Bulk job counted")

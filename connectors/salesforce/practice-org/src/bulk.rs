@@ -203,7 +203,7 @@ impl State {
         }
         match (request.method, rest) {
             ("POST", []) => self.create_job(request.body, version),
-            ("GET", []) => Ok(self.list_jobs()),
+            ("GET", []) => Ok(self.list_jobs(request)),
             ("GET", [id]) => {
                 let at = self.find_job(id, version)?;
                 self.poll(at);
@@ -362,10 +362,18 @@ impl State {
         Ok(Answer::json(200, &self.jobs[at].summary(&self.org)))
     }
 
-    fn list_jobs(&self) -> Answer {
+    /// All of them, unless the client asks for kinds that are not made here.
+    fn list_jobs(&self, request: &Request<'_>) -> Answer {
+        let is_other = |name: &str, ours: &str| {
+            request
+                .parameter(name)
+                .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(ours))
+        };
+        let none = is_other("jobType", "V2Query") || is_other("concurrencyMode", "Parallel");
         let records: Vec<_> = self
             .jobs
             .iter()
+            .filter(|_| !none)
             .map(|job| {
                 let mut told = job.summary(&self.org);
                 told["jobType"] = json!("V2Query");

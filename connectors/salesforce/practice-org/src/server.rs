@@ -337,7 +337,8 @@ fn zip(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// A throw-away authority and a server certificate for these names.
+/// A throw-away authority and a server certificate for loopback, the org's My Domain and the shared login hosts, which clients with
+/// a fixed login address are led to.
 pub(crate) fn certificates(
     my_domain: &str,
 ) -> Result<(String, TlsAcceptor), Box<dyn std::error::Error + Send + Sync>> {
@@ -354,6 +355,8 @@ pub(crate) fn certificates(
     let names = vec![
         "localhost".to_owned(),
         "127.0.0.1".to_owned(),
+        "login.salesforce.com".to_owned(),
+        "test.salesforce.com".to_owned(),
         my_domain.to_owned(),
     ];
     let certificate = rcgen::CertificateParams::new(names)?.signed_by(&key, &issuer)?;

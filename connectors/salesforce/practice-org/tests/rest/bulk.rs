@@ -72,6 +72,8 @@ async fn a_job_goes_from_upload_complete_to_complete_and_tells_what_it_is() {
     assert_eq!(told["numberRecordsProcessed"], people);
     let listed = client.get("/jobs/query").await.json();
     assert_eq!(listed["records"][0]["id"], id);
+    let classic = client.get("/jobs/query?jobType=Classic").await.json();
+    assert_eq!(classic["records"], json!([]));
     assert_eq!(client.control().requests("POST bulk"), 1);
 }
 
