@@ -1,12 +1,27 @@
-//! Licence pools: what the org owns and uses, by licence key, as Salesforce counts it.
+//! What the org owns and uses, as Salesforce counts it: one page for each kind of licence, totals of the whole org whatever the
+//! profile's filters are.
+//!
+//! User licences are mandatory. Each other page is left out, with a word in the log, where a right or the feature is missing;
+//! the checks tell which.
 
 use seatwise_connector_sdk::{
-    Attribute, Call, Failure, attribute,
+    Attribute, Call, Failure, Level, attribute,
     consumption::{Metric, Page, Pool},
+    cursor::{Reader, Writer},
+    failure,
 };
 use serde::Deserialize;
 
-use crate::{api::Api, org::Org, time};
+use crate::{
+    api::Api,
+    org::{self, Org},
+    pools,
+    settings::{LicenceKind, Settings},
+    time,
+};
+
+/// Format of the cursor.
+const CURSOR_VERSION: u8 = 1;
 
 /// A row of `UserLicense`.
 #[derive(Debug, Deserialize)]
@@ -57,16 +72,107 @@ pub fn licences(api: &Api<'_>, org: &Org) -> Result<Vec<LicenceRow>, Failure> {
     ))
 }
 
-/// The one page there is: an org has some dozens of licences.
+/// The pages, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    UserLicences,
+    PermissionSetLicences,
+    Packages,
+    Features,
+    Entitlements,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [
+        Self::UserLicences,
+        Self::PermissionSetLicences,
+        Self::Packages,
+        Self::Features,
+        Self::Entitlements,
+    ];
+
+    fn is_wanted(self, settings: &Settings) -> bool {
+        match self {
+            Self::UserLicences | Self::Entitlements => true,
+            Self::PermissionSetLicences => settings.reads(LicenceKind::PermissionSetLicences),
+            Self::Packages => settings.reads(LicenceKind::Packages),
+            Self::Features => settings.reads(LicenceKind::Features),
+        }
+    }
+
+    /// For the log.
+    fn object(self) -> &'static str {
+        match self {
+            Self::UserLicences => "UserLicense",
+            Self::PermissionSetLicences => "PermissionSetLicense",
+            Self::Packages => "PackageLicense",
+            Self::Features => "ActiveFeatureLicenseMetric",
+            Self::Entitlements => "TenantUsageEntitlement",
+        }
+    }
+
+    fn read(resume: Option<&[u8]>) -> Result<usize, Failure> {
+        let Some(bytes) = resume else { return Ok(0) };
+        let mut reader = Reader::open(bytes, CURSOR_VERSION)?;
+        let number = usize::try_from(reader.number()?).unwrap_or(usize::MAX);
+        reader.end()?;
+        if number < Self::ALL.len() {
+            Ok(number)
+        } else {
+            Err(failure::invalid_input(
+                "cursor_damaged",
+                "The resume point names no page",
+            ))
+        }
+    }
+}
+
+/// One page of pools.
 ///
 /// # Errors
-/// As [`licences`].
-pub fn download(call: &Call<'_>, _: Option<&[u8]>) -> Result<Page, Failure> {
+/// As [`licences`]; and what says nothing about rights: the vendor is down, the limit is spent.
+pub fn download(call: &Call<'_>, resume: Option<&[u8]>) -> Result<Page, Failure> {
+    let number = Stage::read(resume)?;
+    let stage = Stage::ALL[number];
+    let settings = Settings::of(call.ctx)?;
     let org = Org::of(call)?;
     let api = Api::new(call, &org.version);
+    let read = match stage {
+        Stage::UserLicences => user_licences(call, &api, &org),
+        Stage::PermissionSetLicences => pools::permission_set_licences(&api),
+        Stage::Packages => pools::packages(&api),
+        Stage::Features => pools::features(&api),
+        Stage::Entitlements => pools::entitlements(&api, call.ctx.now),
+    };
+    let pools = match read {
+        Ok(pools) => pools,
+        Err(failure) if stage != Stage::UserLicences && org::is_absent(&failure) => {
+            call.log(
+                Level::Warn,
+                "a kind of licence cannot be read; its totals are left out",
+                &[("object", stage.object()), ("code", &failure.code)],
+            );
+            vec![]
+        }
+        Err(failure) => return Err(failure),
+    };
+    let next = Stage::ALL
+        .iter()
+        .enumerate()
+        .skip(number + 1)
+        .find(|(_, stage)| stage.is_wanted(&settings))
+        .map(|(number, _)| Writer::new(CURSOR_VERSION).number(number as u64).finish());
+    Ok(Page {
+        pools,
+        next,
+        usage: api.usage(),
+    })
+}
+
+fn user_licences(call: &Call<'_>, api: &Api<'_>, org: &Org) -> Result<Vec<Pool>, Failure> {
     let mut pools: Vec<Pool> = vec![];
-    for row in licences(&api, &org)? {
-        let Some(pool) = pool(row, call.ctx.now) else {
+    for row in licences(api, org)? {
+        let Some(pool) = pool(row, org, call.ctx.now) else {
             continue;
         };
         let same =
@@ -81,14 +187,10 @@ pub fn download(call: &Call<'_>, _: Option<&[u8]>) -> Result<Page, Failure> {
             None => pools.push(pool),
         }
     }
-    Ok(Page {
-        pools,
-        next: None,
-        usage: api.usage(),
-    })
+    Ok(pools)
 }
 
-fn pool(row: LicenceRow, now: i64) -> Option<Pool> {
+fn pool(row: LicenceRow, org: &Org, now: i64) -> Option<Pool> {
     let identifier = row.license_definition_key?;
     let label = row
         .master_label
@@ -102,20 +204,36 @@ fn pool(row: LicenceRow, now: i64) -> Option<Pool> {
     if let Some(at) = row.used_licenses_last_updated {
         attributes.push(attribute("used_as_of", at));
     }
+    if row.total_licenses.is_some_and(|total| total < 0) {
+        attributes.push(attribute("unlimited", "true"));
+    }
     // Login licences: the pool is logins a month; the number of members says nothing about what is used up.
     let (metric, owned, used, period) = match row.monthly_logins_entitlement {
-        Some(entitlement) => (
-            Metric::Logins,
-            count(Some(entitlement)),
-            count(row.monthly_logins_used),
-            time::month(now),
-        ),
-        None => (
-            Metric::Seats,
-            count(row.total_licenses),
-            count(row.used_licenses),
-            None,
-        ),
+        Some(entitlement) => {
+            if let Some(members) = row.used_licenses {
+                attributes.push(attribute("members", members.to_string()));
+            }
+            (
+                Metric::Logins,
+                count(Some(entitlement)),
+                count(row.monthly_logins_used),
+                time::month(now),
+            )
+        }
+        None => {
+            if identifier.ends_with("_Login") && !org.monthly_logins {
+                attributes.push(attribute(
+                    "monthly_logins",
+                    "not shown: needs Digital Experiences and View Setup and Configuration",
+                ));
+            }
+            (
+                Metric::Seats,
+                count(row.total_licenses),
+                count(row.used_licenses),
+                None,
+            )
+        }
     };
     Some(Pool {
         identifier,

@@ -1,7 +1,7 @@
 //! Salesforce CRM connector, a WASM component.
 //!
-//! Reads users, their user licences, who is frozen, and the licence pools; plans deactivating and freezing, judges the
-//! answers and observes the outcome. It never writes: the host sends what [`reclaim`] planned.
+//! Reads users, the licences they hold of every kind, who is frozen, logins, and what the org owns; plans taking seats back,
+//! judges the answers and observes the outcome. It never writes: the host sends what [`reclaim`] planned.
 //!
 //! Invariants:
 //! - A licence is known by `UserLicense.LicenseDefinitionKey`, never by its name, which can occur twice.
@@ -20,18 +20,22 @@ mod checks;
 mod clouds;
 mod connection;
 mod consumption;
+mod edits;
 mod errors;
 mod fresh;
 mod holdings;
 mod ids;
 mod judge;
 mod kinds;
+mod logins;
 mod model;
 mod org;
+mod pools;
 mod probe;
 mod products;
 mod reclaim;
 mod restore;
+mod rights;
 mod scope;
 mod settings;
 mod soql;
@@ -46,6 +50,8 @@ use seatwise_connector_sdk::{
     reclaim::{BeforeImage, Observation, Plan, Step, Target, Verdict},
     subscriptions::{Outline, Page},
 };
+
+pub use checks::{Right, least_privilege};
 
 /// The connector.
 pub struct Salesforce;
@@ -82,12 +88,12 @@ impl Connector for Salesforce {
         users::lookup(call, ids)
     }
 
-    fn begin_activity(_: &Call<'_>, _: i64) -> Result<ActivityOutline, Failure> {
-        Ok(activity::begin())
+    fn begin_activity(call: &Call<'_>, since: i64) -> Result<ActivityOutline, Failure> {
+        activity::begin(call, since)
     }
 
-    fn pull_user_activity(_: &Call<'_>, _: &[u8]) -> Result<ActivityPage, Failure> {
-        Err(activity::no_such_chain())
+    fn pull_user_activity(call: &Call<'_>, at: &[u8]) -> Result<ActivityPage, Failure> {
+        activity::pull(call, at)
     }
 
     fn download_consumption(

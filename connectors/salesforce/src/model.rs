@@ -267,4 +267,7 @@ pub struct FieldRow<'a> {
     /// Whether it may stand in a WHERE.
     #[serde(default)]
     pub filterable: Option<bool>,
+    /// Whether it may stand in a GROUP BY.
+    #[serde(default)]
+    pub groupable: Option<bool>,
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::{
     api::{Api, INSTANCE},
     errors, ids,
-    model::{Describe, Text},
+    model::{Describe, FieldRow, Text},
     probe,
     settings::Settings,
 };
@@ -88,10 +88,15 @@ impl Org {
     /// # Errors
     /// As [`Org::discover`].
     pub fn of(call: &Call<'_>) -> Result<Self, Failure> {
-        match Self::from_memo(&call.ctx.memo) {
-            Ok(org) => Ok(org),
-            Err(_) => Self::discover_all(call),
+        match Self::remembered(call) {
+            Some(org) => Ok(org),
+            None => Self::discover_all(call),
         }
+    }
+
+    /// What the last `identify` found out; `None` before the first, and after an update that reads memos differently.
+    pub fn remembered(call: &Call<'_>) -> Option<Self> {
+        Self::from_memo(&call.ctx.memo).ok()
     }
 
     /// Asks the org, and then for what else there is to read.
@@ -118,7 +123,7 @@ impl Org {
         let monthly_logins = describe(&api, "UserLicense")?.is_some_and(|fields| {
             fields
                 .iter()
-                .any(|(name, _)| name == "MonthlyLoginsEntitlement")
+                .any(|field| field.name == "MonthlyLoginsEntitlement")
         });
         if !frozen {
             call.log(
@@ -269,23 +274,34 @@ pub fn choose(listed: &[String], pinned: Option<&str>) -> Result<String, Failure
         })
 }
 
-/// Field names and whether they can be filtered; `None` where the object is hidden or absent in this org.
+/// One field, as describe tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// API name.
+    pub name: String,
+    /// Whether it may stand in a WHERE; where describe is silent, yes.
+    pub filterable: bool,
+    /// Whether it may stand in a GROUP BY; where describe is silent, no.
+    pub groupable: bool,
+}
+
+/// The fields of an object; `None` where it is hidden or absent in this org.
 ///
 /// # Errors
 /// What the request fails with, but not for an absent object.
-fn describe(api: &Api<'_>, object: &str) -> Result<Option<Vec<(String, bool)>>, Failure> {
+pub fn describe(api: &Api<'_>, object: &str) -> Result<Option<Vec<Field>>, Failure> {
     let answer = match api.get_versioned(&format!("sobjects/{object}/describe")) {
         Ok(answer) => answer,
         Err(failure) if is_absent(&failure) => return Ok(None),
         Err(failure) => return Err(failure),
     };
     let describe: Describe<'_> = json::parse(answer.body())?;
-    let fields = describe.fields.into_iter();
-    Ok(Some(
-        fields
-            .map(|field| (field.name.into_string(), field.filterable != Some(false)))
-            .collect(),
-    ))
+    let field = |field: FieldRow<'_>| Field {
+        name: field.name.into_string(),
+        filterable: field.filterable != Some(false),
+        groupable: field.groupable == Some(true),
+    };
+    Ok(Some(describe.fields.into_iter().map(field).collect()))
 }
 
 /// Whether a failure says "not there for you", as opposed to "not now". A missing API right is neither: it hides
@@ -311,7 +327,7 @@ fn user_columns(api: &Api<'_>) -> Result<Vec<String>, Failure> {
             "The connecting user cannot see the User object",
         )
     })?;
-    let find = |wish: &str| fields.iter().find(|(name, _)| name == wish);
+    let find = |wish: &str| fields.iter().find(|field| field.name == wish);
     if let Some(missing) = REQUIRED_COLUMNS.iter().find(|wish| find(wish).is_none()) {
         return Err(failure::permission(
             "INVALID_FIELD",
@@ -325,9 +341,7 @@ fn user_columns(api: &Api<'_>) -> Result<Vec<String>, Failure> {
         .map(str::to_owned)
         .chain(features)
         // The one column that stands in a WHERE is of no use where it cannot be filtered.
-        .filter(|wish| {
-            find(wish).is_some_and(|(_, filterable)| *filterable || wish != "SystemModstamp")
-        })
+        .filter(|wish| find(wish).is_some_and(|field| field.filterable || wish != "SystemModstamp"))
         .collect();
     let mut seen = std::collections::HashSet::new();
     columns.retain(|column| seen.insert(column.clone()));

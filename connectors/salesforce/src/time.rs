@@ -56,6 +56,15 @@ pub fn literal(ms: i64) -> Option<String> {
     Some(moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
+/// Milliseconds of one UTC day; Salesforce knows no leap seconds.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// The UTC day that holds a moment, `YYYY-MM-DD`.
+pub fn day(ms: i64) -> Option<String> {
+    let moment = Timestamp::from_millisecond(ms).ok()?;
+    Some(moment.strftime("%Y-%m-%d").to_string())
+}
+
 /// First and last day of the UTC month that holds a moment, `YYYY-MM-DD`.
 pub fn month(ms: i64) -> Option<(String, String)> {
     let day = Timestamp::from_millisecond(ms)
@@ -118,6 +127,13 @@ mod tests {
         assert_eq!(literal(1_774_915_200_999).unwrap(), "2026-03-31T00:00:00Z");
         assert_eq!(literal(-1).unwrap(), "1969-12-31T23:59:59Z");
         assert_eq!(literal(i64::MAX), None);
+    }
+
+    #[test]
+    fn a_day_is_the_utc_one() {
+        assert_eq!(day(1_774_915_200_000).unwrap(), "2026-03-31");
+        assert_eq!(day(1_774_915_199_999).unwrap(), "2026-03-30");
+        assert_eq!(day(-1).unwrap(), "1969-12-31");
     }
 
     #[test]

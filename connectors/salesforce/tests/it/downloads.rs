@@ -484,8 +484,8 @@ fn activity_names_no_chain_because_the_last_login_comes_with_the_account() {
     assert_eq!(
         Salesforce::pull_user_activity(&bench.call(), &[])
             .unwrap_err()
-            .kind,
-        FailureKind::Unsupported
+            .code,
+        "cursor_damaged"
     );
 }
 

@@ -6,6 +6,7 @@
     reason = "a failing unwrap in a test is the test failing"
 )]
 
+mod activity;
 mod checks;
 mod connection;
 mod cursors;

@@ -3,8 +3,8 @@
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, FailureKind,
-    consumption::{Metric, Page},
-    testkit::{Bench, ScriptedHttp},
+    consumption::{Metric, Page, Pool},
+    testkit::{Bench, Scripted, ScriptedHttp},
 };
 
 use crate::{COLUMNS, bench, describe, error, memo_from, rows, userinfo, versions};
@@ -48,7 +48,6 @@ fn a_pool_is_known_by_its_key_with_totals_label_and_stamp() {
             ("used_as_of", "2026-03-30T00:00:00.000+0000")
         ]
     );
-    assert!(page.next.is_none());
     assert_eq!(page.usage.map(|usage| usage.limit), Some(5000));
 }
 
@@ -177,5 +176,164 @@ fn without_view_setup_the_failure_says_permission() {
             .unwrap_err()
             .kind,
         FailureKind::Permission
+    );
+}
+
+/// All pages after the first, which has no licence here.
+fn rest(http: ScriptedHttp, settings: &str) -> Vec<Pool> {
+    let bench = bench(http).settings(settings);
+    let mut pools = vec![];
+    let mut at = Salesforce::download_consumption(&bench.call(), None)
+        .unwrap()
+        .next;
+    while let Some(cursor) = at {
+        let page = Salesforce::download_consumption(&bench.call(), Some(&cursor)).unwrap();
+        pools.extend(page.pools);
+        at = page.next;
+    }
+    pools
+}
+
+fn none() -> ScriptedHttp {
+    ScriptedHttp::new().get_with(&["FROM UserLicense"], rows(&[]))
+}
+
+fn rows_of(all: &[&str]) -> Scripted {
+    rows(&all.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>())
+}
+
+fn said<'a>(pool: &'a Pool, name: &str) -> Option<&'a str> {
+    let found = pool.attributes.iter().find(|a| a.name == name)?;
+    Some(found.value.as_str())
+}
+
+#[test]
+fn permission_set_licences_packages_features_and_entitlements_are_pools() {
+    let http = none()
+        .get_with(
+            &["FROM PermissionSetLicense ORDER BY Id"],
+            rows_of(&[
+                "{\"Id\":\"0PL000000000001AAA\",\"DeveloperName\":\"SalesUserPsl\",\"MasterLabel\":\"Sales User\",\"Status\":\"Active\",\"TotalLicenses\":20,\"UsedLicenses\":7,\"ExpirationDate\":\"2027-01-31\"}",
+                "{\"Id\":\"0PL000000000002AAA\",\"Status\":\"Disabled\",\"TotalLicenses\":0,\"UsedLicenses\":0,\"ExpirationDate\":null}",
+            ]),
+        )
+        .get_with(
+            &["FROM PackageLicense"],
+            rows_of(&[
+                "{\"Id\":\"050000000000001AAA\",\"NamespacePrefix\":\"cpq\",\"Status\":\"Active\",\"AllowedLicenses\":-1,\"UsedLicenses\":3}",
+                "{\"Id\":\"050000000000002AAA\",\"NamespacePrefix\":\"old\",\"Status\":\"Expired\",\"AllowedLicenses\":5,\"UsedLicenses\":5,\"ExpirationDate\":\"2026-01-31T00:00:00.000+0000\"}",
+            ]),
+        )
+        .get_with(
+            &["FROM ActiveFeatureLicenseMetric"],
+            rows_of(&[
+                "{\"FeatureType\":\"SupportUser\",\"TotalLicenseCount\":9,\"AssignedUserCount\":4,\"ActiveUserCount\":2,\"MetricsDate\":\"2026-03-30\"}",
+                "{\"FeatureType\":\"SupportUser\",\"TotalLicenseCount\":9,\"AssignedUserCount\":1,\"ActiveUserCount\":1,\"MetricsDate\":\"2026-03-01\"}",
+                "{\"FeatureType\":\"MarketingUser\",\"TotalLicenseCount\":null,\"AssignedUserCount\":null}",
+            ]),
+        )
+        .get_with(
+            &["FROM TenantUsageEntitlement"],
+            rows_of(&[
+                "{\"Setting\":\"API Request Limit per Month\",\"CurrentAmountAllowed\":3000000.0,\"AmountUsed\":1200000.4,\"Frequency\":\"Monthly\",\"StartDate\":\"2026-01-01\",\"EndDate\":\"2026-12-31\"}",
+                "{\"Setting\":\"API Request Limit per Month\",\"CurrentAmountAllowed\":1.0,\"AmountUsed\":1.0,\"Frequency\":\"Monthly\",\"StartDate\":\"2025-01-01\",\"EndDate\":\"2025-12-31\"}",
+                "{\"Setting\":\"Data Streams\",\"CurrentAmountAllowed\":-1,\"AmountUsed\":null,\"Frequency\":\"Yearly\",\"StartDate\":\"2026-01-01\",\"EndDate\":\"2026-12-31\"}",
+            ]),
+        )
+        .get_with(
+            &["MonthlyPageViewsEntitlement"],
+            rows_of(&["{\"MonthlyPageViewsEntitlement\":500000,\"MonthlyPageViewsUsed\":12}"]),
+        );
+    let pools = rest(http, "{}");
+    let brief: Vec<_> = pools
+        .iter()
+        .map(|p| (p.identifier.as_str(), p.owned, p.used, p.active))
+        .collect();
+    assert_eq!(
+        brief,
+        [
+            ("psl:SalesUserPsl", Some(20), Some(7), true),
+            ("psl:0PL000000000002AAA", Some(0), Some(0), false),
+            ("package:cpq", None, Some(3), true),
+            ("package:old", Some(5), Some(5), false),
+            ("feature:MarketingUser", None, None, true),
+            ("feature:SupportUser", Some(9), Some(4), true),
+            (
+                "entitlement:API Request Limit per Month",
+                Some(3_000_000),
+                Some(1_200_000),
+                true
+            ),
+            ("entitlement:Data Streams", None, None, true),
+            (
+                "entitlement:MonthlyPageViews",
+                Some(500_000),
+                Some(12),
+                true
+            ),
+        ]
+    );
+    let month = Some(("2026-03-01".to_owned(), "2026-03-31".to_owned()));
+    assert_eq!(pools[0].expires.as_deref(), Some("2027-01-31"));
+    assert_eq!(said(&pools[2], "unlimited"), Some("true"));
+    assert_eq!(pools[3].expires.as_deref(), Some("2026-01-31"));
+    assert_eq!(said(&pools[5], "logged_in_within_30_days"), Some("2"));
+    assert_eq!((pools[6].metric, &pools[6].period), (Metric::Units, &month));
+    assert_eq!(said(&pools[7], "used"), Some("not reported"));
+    assert_eq!(
+        pools[7].period,
+        Some(("2026-01-01".to_owned(), "2026-12-31".to_owned()))
+    );
+}
+
+#[test]
+fn a_kind_that_cannot_be_read_is_left_out_and_the_rest_goes_on() {
+    let absent = || error(400, "INVALID_TYPE", "not supported");
+    let http = none()
+        .get_with(&["FROM PermissionSetLicense"], absent())
+        .get_with(
+            &["FROM PackageLicense"],
+            rows_of(&["{\"Id\":\"050000000000001AAA\",\"NamespacePrefix\":\"cpq\"}"]),
+        )
+        .get_with(&["FROM ActiveFeatureLicenseMetric"], absent())
+        .get_with(&["FROM TenantUsageEntitlement"], absent());
+    let pools = rest(http, "{}");
+    assert_eq!(pools.len(), 1);
+    assert_eq!(pools[0].identifier, "package:cpq");
+    // Left alone by the settings, a kind costs no call.
+    let http = none().get_with(&["FROM TenantUsageEntitlement"], absent());
+    assert!(rest(http, "{\"licence_kinds\":[]}").is_empty());
+}
+
+#[test]
+fn a_spent_limit_on_a_later_page_is_no_missing_right() {
+    let bench = bench(none().get_with(
+        &["FROM PermissionSetLicense"],
+        error(
+            403,
+            "REQUEST_LIMIT_EXCEEDED",
+            "TotalRequests Limit exceeded.",
+        ),
+    ));
+    let next = Salesforce::download_consumption(&bench.call(), None)
+        .unwrap()
+        .next;
+    let failure = Salesforce::download_consumption(&bench.call(), next.as_deref()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Quota);
+    let failure = Salesforce::download_consumption(&bench.call(), Some(&[1, 9])).unwrap_err();
+    assert_eq!(failure.code, "cursor_damaged");
+}
+
+#[test]
+fn hidden_login_counts_of_a_login_licence_are_said() {
+    let page = pools(&[licence(
+        "PID_Customer_Community_Login",
+        "CCL",
+        ",\"TotalLicenses\":50,\"UsedLicenses\":2",
+    )]);
+    assert!(
+        said(&page.pools[0], "monthly_logins")
+            .unwrap()
+            .contains("not shown")
     );
 }
