@@ -106,10 +106,11 @@ impl Answer {
 
     /// As Salesforce writes its errors: a list of one.
     pub(crate) fn error(error: &ApiError) -> Self {
-        Self::json(
-            error.status,
-            &json!([{"message": error.message, "errorCode": error.code}]),
-        )
+        let mut told = json!({"message": error.message, "errorCode": error.code});
+        if !error.fields.is_empty() {
+            told["fields"] = json!(error.fields);
+        }
+        Self::json(error.status, &json!([told]))
     }
 
     /// With one more header.

@@ -14,10 +14,10 @@ use serde_json::{Value as Json, json};
 use crate::api::{Answer, Pieces, Request, State};
 use crate::clock::{self, DAY_MS};
 use crate::ids::Id;
-use crate::org::{Org, Value};
-use crate::query::{ApiError, Plan};
+use crate::org::Org;
+use crate::query::{ApiError, Plan, release};
 use crate::schema::Object;
-use crate::soql::{self, Query};
+use crate::soql::{self, Item, Query};
 
 /// Jobs of a rolling 24 hours (`DailyBulkV2QueryJobs`).
 pub(crate) const JOBS_PER_DAY: u64 = 10_000;
@@ -262,7 +262,7 @@ impl State {
         let query =
             soql::parse(text).map_err(|error| ApiError::new(400, "MALFORMED_QUERY", error.0))?;
         refuse(&query)?;
-        let plan = Plan::new(&self.org, query)?;
+        let plan = Plan::at(&self.org, query, release(version))?;
         let mut runs: Vec<(u64, u64)> = Vec::new();
         let mut rows = 0;
         plan.each_row(&self.org, |row| {
@@ -476,7 +476,7 @@ fn pieces(job: &Job, from: u64, until: u64) -> Pieces {
                 };
                 plan.each_cell(&state.org, first + into, |value| {
                     cell.clear();
-                    write_cell(value, &mut cell);
+                    value.write_plain(&mut cell);
                     let _ = csv.write_field(&cell);
                 });
                 let _ = csv.write_record(None::<&[u8]>);
@@ -489,17 +489,6 @@ fn pieces(job: &Job, from: u64, until: u64) -> Pieces {
             }
         }))
     })
-}
-
-fn write_cell(value: &Value<'_>, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => {}
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Value::Text(text) => out.extend_from_slice(text.as_bytes()),
-        Value::Moment(ms) => clock::write_datetime_z(out, *ms),
-    }
 }
 
 /// What Bulk does not run although `/query` would.
@@ -515,8 +504,12 @@ fn refuse(query: &Query) -> Result<(), ApiError> {
             format!("Entity '{}' is not supported by the Bulk API.", query.from),
         ));
     }
-    if query.is_count {
+    if query.is_count || query.is_aggregate() {
         return refused("Aggregate Relationships not supported in Bulk Query");
+    }
+    let is_children = |item: &Item| matches!(item, Item::Children(_));
+    if query.select.iter().any(is_children) {
+        return refused("Nested queries are not supported in Bulk Query");
     }
     if query.offset > 0 {
         return refused("OFFSET clause not supported in Bulk Query");
@@ -526,7 +519,9 @@ fn refuse(query: &Query) -> Result<(), ApiError> {
             name == "Address" || name.ends_with("Address") && !name.ends_with("EmailAddress")
         })
     };
-    if query.fields.iter().any(is_compound) {
+    let is_compound =
+        |item: &Item| matches!(item, Item::Value { operand, .. } if is_compound(operand.path()));
+    if query.select.iter().any(is_compound) {
         return refused("Selecting compound data not supported in Bulk Query");
     }
     Ok(())

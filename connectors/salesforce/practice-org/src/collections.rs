@@ -10,21 +10,6 @@ use crate::schema::Object;
 /// Records of one request.
 const MOST: usize = 200;
 
-/// Objects that users and permissions are made of. Salesforce does not change them together with others.
-const SETUP: &[&str] = &[
-    "Group",
-    "GroupMember",
-    "PermissionSet",
-    "PermissionSetAssignment",
-    "PermissionSetGroup",
-    "PermissionSetGroupComponent",
-    "PermissionSetLicenseAssign",
-    "User",
-    "UserLogin",
-    "UserPackageLicense",
-    "UserRole",
-];
-
 type Done = Result<Value, (ApiError, Option<String>)>;
 
 impl State {
@@ -99,7 +84,7 @@ impl State {
             ));
         }
         let before = all_or_none.then(|| self.org.clone());
-        let is_setup = |record: &Value| self.type_of(record).map(|object| is_setup(object.name()));
+        let is_setup = |record: &Value| self.type_of(record).map(Object::is_setup);
         let kinds: Vec<Option<bool>> = records.iter().map(is_setup).collect();
         let first = kinds.iter().find_map(|kind| *kind);
         let mut done: Vec<Done> = Vec::with_capacity(records.len());
@@ -129,10 +114,7 @@ impl State {
         if let Some(name) = record["attributes"]["type"].as_str() {
             return Object::parse(name);
         }
-        let prefix = record["id"].as_str()?.get(..3)?;
-        Object::ALL
-            .into_iter()
-            .find(|object| &self.org.id(*object, 1).as_str()[..3] == prefix)
+        Object::of_prefix(record["id"].as_str()?.get(..3)?.as_bytes())
     }
 
     fn save_item(&mut self, record: &Value, is_new: bool) -> Done {
@@ -214,10 +196,6 @@ impl State {
 }
 
 /// Whether an object is one of the setup objects.
-fn is_setup(name: &str) -> bool {
-    SETUP.contains(&name)
-}
-
 fn mixed() -> ApiError {
     ApiError::new(
         400,

@@ -18,17 +18,8 @@ pub(crate) fn answer(state: &mut State, method: &str, path: &str, body: &[u8]) -
         ("GET", ["users", id]) => {
             user(state, id).map_or_else(not_found, |row| (200, snapshot(state, row)))
         }
-        ("GET", ["licences", key]) => match state
-            .org
-            .spec
-            .licences
-            .iter()
-            .position(|licence| licence.key == *key)
-        {
-            Some(at) => (
-                200,
-                json!({"used": state.org.used(at), "total": state.org.total(at)}),
-            ),
+        ("GET", ["licences", key]) => match state.org.seats(key) {
+            Some((used, total)) => (200, json!({"used": used, "total": total})),
             None => not_found(),
         },
         ("GET", ["faults"]) => (
@@ -50,7 +41,7 @@ pub(crate) fn answer(state: &mut State, method: &str, path: &str, body: &[u8]) -
             let at = sent["at_ms"]
                 .as_i64()
                 .unwrap_or_else(|| state.org.clock.now_ms());
-            state.org.overlay(row).last_login_ms = Some(at);
+            state.org.log_in(row, at, "Application", "", "Browser");
             state.org.touch(row);
             (200, snapshot(state, row))
         }),

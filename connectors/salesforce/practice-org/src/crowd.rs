@@ -4,6 +4,11 @@
 //! Activity is skewed as in real orgs: most people logged in this week, a tail has not for months, some never did, some have left.
 //! About one in a thousand carries a hostile name, so that every reader meets one. This module knows no edits and no query.
 
+mod names;
+mod rich;
+
+use names::{COMPANIES, DEPARTMENTS, FIRST, HOSTILE, LAST, TITLES};
+
 /// One kind of a random draw about a user; each gives an independent number.
 #[derive(Clone, Copy)]
 pub(crate) enum Draw {
@@ -21,6 +26,21 @@ pub(crate) enum Draw {
     Support,
     Left2,
     Company,
+    Marketing,
+    Account,
+    Role,
+    Machine,
+    Place,
+    Manager,
+    Forecast,
+    Double,
+    Failed,
+    Assignment,
+    LoginGap,
+    LoginKind,
+    LoginFailed,
+    Record,
+    RecordField,
 }
 
 /// The frame that a crowd is drawn in.
@@ -29,148 +49,21 @@ pub(crate) struct Frame {
     pub(crate) users: u64,
     pub(crate) seed: u64,
     pub(crate) as_of_ms: i64,
+    /// Places, roles, managers, doubles and hostile texts in every column.
+    pub(crate) is_rich: bool,
     /// Cumulated weights with the profile they end at.
     pub(crate) mix: Vec<(u32, usize)>,
 }
 
-pub(crate) const FIRST: [(&str, &str); 40] = [
-    ("Anna", "anna"),
-    ("José", "jose"),
-    ("Müge", "muge"),
-    ("Søren", "soren"),
-    ("Zoë", "zoe"),
-    ("Björn", "bjorn"),
-    ("Chloé", "chloe"),
-    ("Łukasz", "lukasz"),
-    ("太郎", "taro"),
-    ("Ольга", "olga"),
-    ("محمد", "mohammed"),
-    ("Aoife", "aoife"),
-    ("Priya", "priya"),
-    ("Wei", "wei"),
-    ("Fatima", "fatima"),
-    ("Lars", "lars"),
-    ("Ingrid", "ingrid"),
-    ("Mateo", "mateo"),
-    ("Giulia", "giulia"),
-    ("Noah", "noah"),
-    ("Emma", "emma"),
-    ("Liam", "liam"),
-    ("Olivia", "olivia"),
-    ("Ethan", "ethan"),
-    ("Sophie", "sophie"),
-    ("Lucas", "lucas"),
-    ("Mia", "mia"),
-    ("Kenji", "kenji"),
-    ("Yara", "yara"),
-    ("Tariq", "tariq"),
-    ("Nadia", "nadia"),
-    ("Pavel", "pavel"),
-    ("Ivana", "ivana"),
-    ("Dmitri", "dmitri"),
-    ("Amara", "amara"),
-    ("Kofi", "kofi"),
-    ("Thabo", "thabo"),
-    ("Leilani", "leilani"),
-    ("Grace", "grace"),
-    ("Samuel", "samuel"),
-];
-
-pub(crate) const LAST: [(&str, &str); 40] = [
-    ("Nguyễn", "nguyen"),
-    ("O'Brien", "obrien"),
-    ("García-López", "garcia-lopez"),
-    ("van der Berg", "vanderberg"),
-    ("Schröder", "schroder"),
-    ("山田", "yamada"),
-    ("Иванова", "ivanova"),
-    ("Kowalski", "kowalski"),
-    ("Østergaard", "ostergaard"),
-    ("D'Angelo", "dangelo"),
-    ("Smith", "smith"),
-    ("Johnson", "johnson"),
-    ("Patel", "patel"),
-    ("Müller", "muller"),
-    ("Rossi", "rossi"),
-    ("Dubois", "dubois"),
-    ("Silva", "silva"),
-    ("Kim", "kim"),
-    ("Chen", "chen"),
-    ("Singh", "singh"),
-    ("Haddad", "haddad"),
-    ("Okafor", "okafor"),
-    ("Mensah", "mensah"),
-    ("Novak", "novak"),
-    ("Horvat", "horvat"),
-    ("Andersson", "andersson"),
-    ("Virtanen", "virtanen"),
-    ("Papadopoulos", "papadopoulos"),
-    ("Yilmaz", "yilmaz"),
-    ("Cohen", "cohen"),
-    ("Wright", "wright"),
-    ("Baker", "baker"),
-    ("Murphy", "murphy"),
-    ("Campbell", "campbell"),
-    ("Sato", "sato"),
-    ("Ito", "ito"),
-    ("Tanaka", "tanaka"),
-    ("Costa", "costa"),
-    ("Moreau", "moreau"),
-    ("Lindqvist", "lindqvist"),
-];
-
-/// Names that break what is careless: markup, formulas, templates, quotes, bidi overrides, joiners, combining marks, astral planes.
-pub(crate) const HOSTILE: [&str; 10] = [
-    "<script>alert('x')</script>",
-    "=HYPERLINK(\"http://example.com\",\"click\")",
-    "Robert'); DROP TABLE subscriptions;--",
-    "{{7*7}} ${7*7} #{7*7}",
-    "\u{202E}nimdA\u{202C} gro",
-    "' OR Name != '",
-    "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467} Family \u{1D54F}",
-    "Zoe\u{308} (decomposed)",
-    "tab\there \"quoted\" back\\slash",
-    "@SUM(1+1)*cmd|' /C calc'!A0",
-];
-
-pub(crate) const DEPARTMENTS: [&str; 12] = [
-    "Sales EMEA",
-    "Sales Americas",
-    "Sales APAC",
-    "Customer Service",
-    "Field Service",
-    "Marketing",
-    "Finance",
-    "Operations",
-    "IT",
-    "Legal & Compliance",
-    "Partner Management",
-    "Produktentwicklung",
-];
-
-pub(crate) const TITLES: [&str; 10] = [
-    "Account Executive",
-    "Account Manager",
-    "Service Agent",
-    "Sales Director",
-    "Analyst",
-    "Team Lead",
-    "Consultant",
-    "Solutions Engineer",
-    "Assistant",
-    "VP",
-];
-
-pub(crate) const COMPANIES: [&str; 4] = [
-    "Northwind Trading",
-    "Northwind Services GmbH",
-    "Northwind Asia Pte",
-    "Northwind Labs",
-];
-
 const DAY: i64 = 86_400_000;
 
 impl Frame {
+    /// An independent 64-bit number about user `n` and the `k`-th of something.
+    #[inline]
+    pub(crate) fn draw_at(&self, n: u64, of: Draw, k: u64) -> u64 {
+        self.draw(n.wrapping_add(k.wrapping_mul(0xA24B_AED4_963E_E407)), of)
+    }
+
     /// An independent 64-bit number about user `n` (splitmix64).
     #[inline]
     pub(crate) fn draw(&self, n: u64, of: Draw) -> u64 {
@@ -239,16 +132,25 @@ impl Frame {
     }
 
     pub(crate) fn first_name(&self, n: u64) -> &'static str {
+        if self.is_machine(n) {
+            return "Integration";
+        }
         FIRST[(self.draw(n, Draw::First) % FIRST.len() as u64) as usize].0
     }
 
     pub(crate) fn last_name(&self, n: u64) -> &'static str {
         self.hostile(n)
+            .or_else(|| self.rich_last_name(n))
             .unwrap_or(LAST[(self.draw(n, Draw::Last) % LAST.len() as u64) as usize].0)
     }
 
-    /// `first.last.n@northwind.example.com`, ASCII and lower case.
+    /// The address, which about one in two hundred of a rich crowd shares with others.
     pub(crate) fn email(&self, n: u64) -> String {
+        self.shared_email(n).unwrap_or_else(|| self.username(n))
+    }
+
+    /// `first.last.n@northwind.example.com`, ASCII and lower case.
+    pub(crate) fn username(&self, n: u64) -> String {
         let first = FIRST[(self.draw(n, Draw::First) % FIRST.len() as u64) as usize].1;
         let last = LAST[(self.draw(n, Draw::Last) % LAST.len() as u64) as usize].1;
         let mut email = String::with_capacity(56);
@@ -262,14 +164,23 @@ impl Frame {
     }
 
     pub(crate) fn department(&self, n: u64) -> &'static str {
+        if let Some(hostile) = self.hostile_text(n, "department") {
+            return hostile;
+        }
         DEPARTMENTS[(self.draw(n, Draw::Department) % DEPARTMENTS.len() as u64) as usize]
     }
 
     pub(crate) fn title(&self, n: u64) -> &'static str {
+        if let Some(hostile) = self.hostile_text(n, "title") {
+            return hostile;
+        }
         TITLES[(self.draw(n, Draw::Title) % TITLES.len() as u64) as usize]
     }
 
     pub(crate) fn company(&self, n: u64) -> &'static str {
+        if let Some(hostile) = self.hostile_text(n, "company") {
+            return hostile;
+        }
         COMPANIES[(self.draw(n, Draw::Company) % COMPANIES.len() as u64) as usize]
     }
 }
@@ -298,6 +209,7 @@ mod tests {
             users: 20_000,
             seed: 7,
             as_of_ms: 1_774_915_200_000,
+            is_rich: false,
             mix: vec![(60, 0), (100, 1)],
         }
     }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::api::{Answer, JSON, Request, State};
 use crate::clock::DAY_MS;
-use crate::query::{ApiError, Plan};
-use crate::soql::{self, Expr, Literal, Op, Query};
+use crate::query::{ApiError, Plan, release};
+use crate::soql::{self, DateSpan, Expr, Literal, Op, Query};
 
 /// Open cursors of one user; one more drops the oldest.
 const OPEN_CURSORS: usize = 10;
@@ -47,7 +47,7 @@ impl State {
         if days > 0 && is_wider(&query, days, self.org.clock.now_ms()) {
             return Err(timeout());
         }
-        let plan = Plan::new(&self.org, query)?;
+        let plan = Plan::at(&self.org, query, release(version))?;
         let rows = self.faults.number("timeout_rows");
         if rows > 0 && plan.total > rows {
             return Err(timeout());
@@ -188,8 +188,10 @@ impl Bounds {
             Expr::Compare { op, value, .. } => {
                 let at = match value {
                     Literal::Moment(ms) => *ms,
-                    Literal::Date(days) => days * DAY_MS,
-                    Literal::LastDays(days) => (now_ms.div_euclid(DAY_MS) - days) * DAY_MS,
+                    Literal::Day(days) => days * DAY_MS,
+                    Literal::Span(DateSpan::LastDays, days) => {
+                        (now_ms.div_euclid(DAY_MS) - days) * DAY_MS
+                    }
                     _ => return,
                 };
                 if matches!(op, Op::Gt | Op::Ge | Op::Eq) {

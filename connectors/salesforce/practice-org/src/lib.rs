@@ -14,6 +14,7 @@ mod composite;
 mod control;
 mod crowd;
 mod cursors;
+mod error;
 mod faults;
 mod ids;
 mod limits;
@@ -26,6 +27,7 @@ mod schema;
 mod server;
 mod soql;
 pub mod spec;
+mod value;
 pub mod worked_example;
 mod writes;
 
@@ -39,7 +41,11 @@ use tokio::sync::watch;
 pub use faults::{Faults, FaultsError, KNOBS};
 pub use ids::widen_id;
 pub use org::Write;
-pub use spec::{App, Crowd, Licence, LicenceStatus, OrgSpec, Person, Profile, Refusal, Rights};
+pub use spec::{
+    Account, App, Approval, Crowd, Dashboard, Entitlement, Group, Job, Licence, LicenceStatus,
+    OrgSpec, Package, PackageStatus, PermissionSet, PermissionSetGroup, PermissionSetLicence,
+    Person, Profile, Refusal, Rights, Role,
+};
 
 use api::{Shared, State, lock};
 use clock::Clock;
@@ -234,22 +240,26 @@ impl Control {
             .count()
     }
 
-    /// Seats of a licence in use, by the vendor's own count.
+    /// Seats in use under an identifier, by the vendor's own count: a user licence by its key, `psl:DeveloperName`,
+    /// `package:Namespace` or `feature:Name`.
     #[must_use]
     pub fn used_licences(&self, key: &str) -> Option<i64> {
-        let state = lock(&self.0);
-        let at = state
-            .org
-            .spec
-            .licences
-            .iter()
-            .position(|licence| licence.key == key)?;
-        Some(state.org.used(at))
+        lock(&self.0).org.seats(key).map(|(used, _)| used)
     }
 
     /// What the run-as user may do from now on.
     pub fn set_rights(&self, rights: Rights) {
         lock(&self.0).org.rights = rights;
+    }
+
+    /// Lets every call be made by this user, with the rights that the spec gives them; `None` is the first app's user again. A username
+    /// that nobody has changes nothing.
+    pub fn act_as(&self, username: Option<&str>) {
+        let mut state = lock(&self.0);
+        let user = username.and_then(|name| state.org.user_named(name));
+        if username.is_none() || user.is_some() {
+            state.org.act_as(user);
+        }
     }
 
     /// Changes the secret of the first app.

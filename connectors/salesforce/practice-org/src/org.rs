@@ -1,7 +1,18 @@
 //! The org's records and what has been changed in them since the start.
 //!
-//! Users written out and made-up ones share one numbering (from 1); edits live in a sparse map, so millions of quiet users take no
-//! memory. This module knows no HTTP and no query.
+//! Rows are numbered from 1 for each object. The first ones follow from the spec, the seed and the row's number alone (users written
+//! out, users made up, and a fixed number of places for each user's assignments, logins and records), so millions of quiet rows take
+//! no memory; edits live in sparse maps, rows that calls created come after. This module and those beneath it know no HTTP and no
+//! query.
+
+mod assignments;
+mod catalogue;
+mod logins;
+mod metrics;
+mod moves;
+mod records;
+mod users;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,41 +20,30 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::clock::Clock;
 use crate::crowd::Frame;
 use crate::ids::{Id, Pod};
-use crate::schema::Object;
+use crate::schema::{Field, Object, Seen};
 use crate::spec::{OrgSpec, Person, Refusal, Rights};
 
-/// A value of a field.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value<'a> {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Text(Cow<'a, str>),
-    /// Milliseconds UTC.
-    Moment(i64),
-}
+pub(crate) use crate::value::Value;
+pub(crate) use users::Overlay;
 
-/// What was changed in one user.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Overlay {
-    pub(crate) is_active: Option<bool>,
-    pub(crate) is_frozen: Option<bool>,
-    pub(crate) last_login_ms: Option<i64>,
-    pub(crate) modified_ms: Option<i64>,
-    pub(crate) texts: BTreeMap<&'static str, String>,
-    pub(crate) is_hidden: bool,
-}
+/// Release that a call without a version means.
+pub(crate) const DEFAULT_VERSION: u32 = 62;
 
 /// A write that reached a record.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Write {
+    /// `create`, `update` or `delete`.
+    pub verb: &'static str,
     /// Such as `User/005…`.
     pub record: String,
-    /// Fields as they were sent.
+    /// Fields as they were sent; null for a deletion.
     pub change: serde_json::Value,
     /// The org's clock, milliseconds UTC.
     pub at_ms: i64,
 }
+
+/// Fields of a row that a call created, or that calls changed.
+type Fields = BTreeMap<&'static str, Value<'static>>;
 
 /// The records. A copy is what an undone request goes back to.
 #[derive(Clone)]
@@ -54,11 +54,20 @@ pub(crate) struct Org {
     pub(crate) clock: Clock,
     pub(crate) writes: Vec<Write>,
     pub(crate) started_ms: i64,
+    /// Who asks, where it is not the user of the first app.
+    viewer: Option<u64>,
     pod: Pod,
     frame: Frame,
+    /// Licence of each profile.
+    profile_licences: Vec<Option<usize>>,
     overlays: HashMap<u64, Overlay>,
-    licence_totals: Vec<i64>,
-    licence_used: Vec<i64>,
+    /// Users that calls created.
+    added: Vec<Person>,
+    edits: HashMap<(Object, u64), Fields>,
+    made: HashMap<Object, Vec<Fields>>,
+    gone: HashSet<(Object, u64)>,
+    pools: assignments::Pools,
+    metrics: metrics::Kept,
 }
 
 impl Org {
@@ -82,94 +91,239 @@ impl Org {
             mix: mix.collect(),
             users: crowd.as_ref().map_or(0, |crowd| crowd.users),
             seed: crowd.as_ref().map_or(0, |crowd| crowd.seed),
+            is_rich: crowd.as_ref().is_some_and(|crowd| crowd.is_rich),
             as_of_ms: crowd.and_then(|crowd| crowd.as_of_ms).unwrap_or(now),
+        };
+        let licence_of = |profile: &crate::spec::Profile| {
+            spec.licences
+                .iter()
+                .position(|licence| licence.key == profile.licence)
         };
         let mut org = Self {
             rights: spec.rights,
             refusals: spec.refuses_deactivation.clone(),
             pod: spec.pod(),
-            licence_totals: spec
-                .licences
-                .iter()
-                .map(|licence| i64::try_from(licence.total).unwrap_or(i64::MAX))
-                .collect(),
-            licence_used: vec![0; spec.licences.len()],
+            profile_licences: spec.profiles.iter().map(licence_of).collect(),
+            pools: assignments::Pools::of(&spec),
             spec,
             clock,
             writes: Vec::new(),
             started_ms: now,
+            viewer: None,
             frame,
             overlays: HashMap::new(),
+            added: Vec::new(),
+            edits: HashMap::new(),
+            made: HashMap::new(),
+            gone: HashSet::new(),
+            metrics: metrics::Kept::default(),
         };
-        for user in 1..=org.users() {
-            if let (true, Some(licence)) = (org.is_active(user), org.licence_of(user)) {
-                org.licence_used[licence] += 1;
-            }
-        }
-        for (total, used) in org.licence_totals.iter_mut().zip(&org.licence_used) {
-            *total = (*total).max(*used);
-        }
+        org.count_pools();
         org
+    }
+
+    /// Users that were there at the start, hidden ones included.
+    fn base_users(&self) -> u64 {
+        self.spec.people.len() as u64 + self.frame.users
     }
 
     /// How many users there are, hidden ones included.
     pub(crate) fn users(&self) -> u64 {
-        self.spec.people.len() as u64 + self.frame.users
+        self.base_users() + self.added.len() as u64
     }
 
-    /// How many rows an object has before any filter.
-    pub(crate) fn rows(&self, object: Object) -> u64 {
+    /// Rows before those that calls created. Some are places that hold nothing.
+    fn base_rows(&self, object: Object) -> u64 {
+        let spec = &self.spec;
+        let users = self.base_users();
+        let count = |len: usize| len as u64;
         match object {
             Object::User | Object::UserLogin => self.users(),
-            Object::UserLicense => self.spec.licences.len() as u64,
-            Object::Profile => self.spec.profiles.len() as u64,
+            Object::Contact => users,
+            Object::UserLicense => count(spec.licences.len()),
+            Object::Profile => count(spec.profiles.len()),
             Object::Organization | Object::UserPermissionAccess => 1,
+            Object::PermissionSetLicense => count(spec.permission_set_licences.len()),
+            Object::PermissionSet => count(self.permission_set_rows()),
+            Object::PermissionSetGroup => count(spec.permission_set_groups.len()),
+            Object::PermissionSetGroupComponent => count(self.components().count()),
+            Object::PackageLicense => count(spec.packages.len()),
+            Object::TenantUsageEntitlement => count(spec.entitlements.len()),
+            Object::Group => count(spec.groups.len()),
+            Object::QueueSobject => count(self.queue_objects().count()),
+            Object::UserRole => count(spec.roles.len()),
+            Object::CronTrigger | Object::CronJobDetail => count(spec.jobs.len()),
+            Object::Dashboard => count(spec.dashboards.len()),
+            Object::ProcessInstance | Object::ProcessInstanceWorkitem => {
+                count(spec.approvals.len())
+            }
+            Object::ActiveFeatureLicenseMetric
+            | Object::ActivePermSetLicenseMetric
+            | Object::ActiveProfileMetric => self.metric_rows(object),
+            Object::LoginHistory => users * spec.logins_per_user + self.unknown_logins(),
+            Object::Account => count(spec.accounts.len()) + users * spec.records_per_user,
+            _ => users * self.places(object),
         }
     }
 
+    /// How many places each user has in an object whose rows belong to users; 0 for other objects.
+    fn places(&self, object: Object) -> u64 {
+        let spec = &self.spec;
+        match object {
+            Object::PermissionSetLicenseAssign => spec.permission_set_licences.len() as u64,
+            Object::PermissionSetAssignment => {
+                (1 + spec.permission_sets.len() + spec.permission_set_groups.len()) as u64
+            }
+            Object::UserPackageLicense => spec.packages.len() as u64,
+            Object::GroupMember => spec.groups.len() as u64,
+            Object::LoginHistory => spec.logins_per_user,
+            Object::Account | Object::Opportunity | Object::Case | Object::Lead | Object::Task => {
+                spec.records_per_user
+            }
+            _ => 0,
+        }
+    }
+
+    /// The user and the number of the place that a row of such an object stands for.
+    fn place_of(&self, object: Object, row: u64) -> Option<(u64, u64)> {
+        let places = self.places(object);
+        let at = row.checked_sub(1 + self.before_places(object))?;
+        (places > 0 && at < self.base_users() * places).then(|| (at / places + 1, at % places))
+    }
+
+    /// Rows before the first place.
+    fn before_places(&self, object: Object) -> u64 {
+        if object == Object::Account {
+            self.spec.accounts.len() as u64
+        } else {
+            0
+        }
+    }
+
+    /// How many row numbers an object has; not every one holds a row.
+    pub(crate) fn rows(&self, object: Object) -> u64 {
+        self.base_rows(object) + self.made.get(&object).map_or(0, |made| made.len() as u64)
+    }
+
+    fn made(&self, object: Object, row: u64) -> Option<&Fields> {
+        let made = self.made.get(&object)?;
+        let at = row.checked_sub(self.base_rows(object) + 1)?;
+        made.get(usize::try_from(at).ok()?)
+    }
+
+    /// Whether the row number holds a row, whoever asks.
+    pub(crate) fn exists(&self, object: Object, row: u64) -> bool {
+        if !self.gone.is_empty() && self.gone.contains(&(object, row)) {
+            return false;
+        }
+        if !self.made.is_empty() && self.made(object, row).is_some() {
+            return true;
+        }
+        match object {
+            Object::UserLogin => self.profile_of(row).is_some(),
+            Object::PermissionSetLicenseAssign
+            | Object::PermissionSetAssignment
+            | Object::UserPackageLicense
+            | Object::GroupMember => self
+                .place_of(object, row)
+                .is_some_and(|(user, at)| self.is_assigned(object, user, at)),
+            Object::LoginHistory => self.login(row).is_some(),
+            Object::Account
+            | Object::Contact
+            | Object::Opportunity
+            | Object::Case
+            | Object::Lead
+            | Object::Task => self.has_record(object, row),
+            _ => (1..=self.rows(object)).contains(&row),
+        }
+    }
+
+    /// Whether the running user sees the row: it is there, and rights and sharing let it through (salesforce.md §3.1).
     pub(crate) fn is_visible(&self, object: Object, row: u64) -> bool {
-        let user = match object {
-            Object::User | Object::UserLogin => row,
-            _ => return true,
+        let is_own = |user: Option<u64>| user.is_some() && self.running_user() == user;
+        let rights = &self.rights;
+        let is_allowed = match object {
+            Object::User | Object::UserLogin => {
+                (self.overlays.is_empty()
+                    || !self
+                        .overlays
+                        .get(&row)
+                        .is_some_and(|overlay| overlay.is_hidden))
+                    && (rights.view_all_users || is_own(Some(row)))
+            }
+            Object::Profile => {
+                !self.spec.filters_profiles
+                    || rights.view_all_profiles
+                    || self
+                        .running_user()
+                        .and_then(|user| self.profile_of(user))
+                        .is_some_and(|profile| profile as u64 + 1 == row)
+            }
+            Object::LoginHistory => {
+                rights.manage_users
+                    || rights.monitor_login_history
+                    || is_own(self.user_behind(object, row, "UserId"))
+            }
+            Object::Account
+            | Object::Contact
+            | Object::Opportunity
+            | Object::Case
+            | Object::Lead
+            | Object::Task => {
+                rights.view_all_data
+                    || rights.modify_all_data
+                    || is_own(self.user_behind(object, row, "OwnerId"))
+            }
+            _ => true,
         };
-        let is_own = || self.running_user() == Some(user);
-        !self
-            .overlays
-            .get(&user)
-            .is_some_and(|overlay| overlay.is_hidden)
-            && (self.rights.view_all_users || is_own())
+        is_allowed && self.exists(object, row)
     }
 
-    /// The user that the first app runs as.
+    fn user_behind(&self, object: Object, row: u64, field: &'static str) -> Option<u64> {
+        self.row_of_id(Object::User, self.value(object, row, field).id()?)
+    }
+
+    /// What decides which objects and fields the running user has in a release.
+    pub(crate) fn seen(&self, version: u32) -> Seen {
+        Seen {
+            rights: self.rights,
+            communities: self.spec.communities,
+            version,
+        }
+    }
+
+    /// The user that asks: whom [`Org::act_as`] named, or whom the first app runs as.
     pub(crate) fn running_user(&self) -> Option<u64> {
-        let username = self.spec.apps.first()?.run_as.as_deref()?;
-        self.user_named(username)
+        self.viewer
+            .or_else(|| self.user_named(self.spec.apps.first()?.run_as.as_deref()?))
     }
 
-    pub(crate) fn user_named(&self, username: &str) -> Option<u64> {
-        self.spec
-            .people
-            .iter()
-            .position(|person| person.username == username)
-            .map(|at| at as u64 + 1)
+    /// From now on calls are made by this user, with the rights that the spec gives them or else the org's; `None` is the first app's
+    /// user with the org's rights.
+    pub(crate) fn act_as(&mut self, user: Option<u64>) {
+        self.viewer = user;
+        let username = user
+            .and_then(|user| self.person(user))
+            .map(|person| person.username.as_str());
+        self.rights = username
+            .and_then(|name| self.spec.rights_of.get(name))
+            .copied()
+            .unwrap_or(self.spec.rights);
     }
 
     pub(crate) fn id(&self, object: Object, row: u64) -> Id {
-        match object {
-            Object::User => Id::of(b"005", self.pod, row),
-            Object::UserLogin => Id::of(b"0Yw", self.pod, row),
-            Object::UserLicense => Id::of(b"100", self.pod, row),
-            Object::Profile => Id::of(b"00e", self.pod, row),
-            Object::Organization => {
-                Id::parse(&self.spec.org_id).unwrap_or_else(|| Id::of(b"00D", self.pod, 1))
-            }
-            Object::UserPermissionAccess => Id::of(b"0Pu", self.pod, 1),
+        if object == Object::Organization {
+            return Id::parse(&self.spec.org_id).unwrap_or_else(|| Id::of(b"00D", self.pod, 1));
         }
+        Id::of(object.prefix(), self.pod, row)
     }
 
-    /// The row with this id, if the org has it.
+    /// The row with this id, if the org has ever had it; a deleted one too.
     pub(crate) fn row_of(&self, object: Object, id: &str) -> Option<u64> {
-        let id = Id::parse(id)?;
+        self.row_of_id(object, Id::parse(id)?)
+    }
+
+    pub(crate) fn row_of_id(&self, object: Object, id: Id) -> Option<u64> {
         if object == Object::Organization {
             return (id == self.id(object, 1)).then_some(1);
         }
@@ -177,298 +331,136 @@ impl Org {
         ((1..=self.rows(object)).contains(&row) && self.id(object, row) == id).then_some(row)
     }
 
-    fn person(&self, user: u64) -> Option<&Person> {
-        self.spec
-            .people
-            .get(usize::try_from(user).ok()?.checked_sub(1)?)
-    }
-
-    fn drawn(&self, user: u64) -> u64 {
-        user - self.spec.people.len() as u64
-    }
-
-    pub(crate) fn overlay(&mut self, user: u64) -> &mut Overlay {
-        self.overlays.entry(user).or_default()
-    }
-
-    pub(crate) fn is_active(&self, user: u64) -> bool {
-        let edited = self
-            .overlays
-            .get(&user)
-            .and_then(|overlay| overlay.is_active);
-        edited.unwrap_or_else(|| {
-            self.person(user).map_or_else(
-                || self.frame.is_active(self.drawn(user)),
-                |person| person.is_active,
-            )
-        })
-    }
-
-    pub(crate) fn is_frozen(&self, user: u64) -> bool {
-        let edited = self
-            .overlays
-            .get(&user)
-            .and_then(|overlay| overlay.is_frozen);
-        edited.unwrap_or_else(|| {
-            self.person(user).map_or_else(
-                || self.frame.is_frozen(self.drawn(user)),
-                |person| person.is_frozen,
-            )
-        })
-    }
-
-    pub(crate) fn last_login_ms(&self, user: u64) -> Option<i64> {
-        let edited = self
-            .overlays
-            .get(&user)
-            .and_then(|overlay| overlay.last_login_ms);
-        edited.or_else(|| match self.person(user) {
-            Some(person) => person.last_login_ms,
-            None => self.frame.last_login_ms(self.drawn(user)),
-        })
-    }
-
-    fn created_ms(&self, user: u64) -> i64 {
-        self.person(user).map_or_else(
-            || self.frame.created_ms(self.drawn(user)),
-            |person| person.created_ms,
-        )
-    }
-
-    fn modified_ms(&self, user: u64) -> i64 {
-        let edited = self
-            .overlays
-            .get(&user)
-            .and_then(|overlay| overlay.modified_ms);
-        edited.unwrap_or_else(|| {
-            self.last_login_ms(user)
-                .unwrap_or_else(|| self.created_ms(user))
-                .min(self.started_ms)
-        })
-    }
-
-    /// Index of the profile, if the user has one.
-    pub(crate) fn profile_of(&self, user: u64) -> Option<usize> {
-        match self.person(user) {
-            Some(person) => {
-                let name = person.profile.as_deref()?;
-                self.spec
-                    .profiles
-                    .iter()
-                    .position(|profile| profile.name == name)
+    /// The row behind a reference field, with its object.
+    pub(crate) fn parent(&self, object: Object, row: u64, field: &Field) -> Option<(Object, u64)> {
+        match (object, field.name) {
+            (Object::User, "ProfileId") => {
+                return self
+                    .profile_of(row)
+                    .map(|profile| (Object::Profile, profile as u64 + 1));
             }
-            None => Some(self.frame.profile(self.drawn(user))),
-        }
-    }
-
-    pub(crate) fn licence_of(&self, user: u64) -> Option<usize> {
-        let profile = self.spec.profiles.get(self.profile_of(user)?)?;
-        self.spec
-            .licences
-            .iter()
-            .position(|licence| licence.key == profile.licence)
-    }
-
-    pub(crate) fn used(&self, licence: usize) -> i64 {
-        self.licence_used[licence]
-    }
-
-    pub(crate) fn total(&self, licence: usize) -> i64 {
-        self.licence_totals[licence]
-    }
-
-    /// Users with an administrator profile that are active.
-    pub(crate) fn active_admins(&self) -> HashSet<u64> {
-        let is_admin = |user: u64| {
-            self.profile_of(user)
-                .is_some_and(|profile| self.spec.profiles[profile].admin)
-        };
-        (1..=self.users())
-            .filter(|user| is_admin(*user) && self.is_active(*user))
-            .collect()
-    }
-
-    /// Sets `IsActive` and keeps the pool's count.
-    pub(crate) fn set_active(&mut self, user: u64, is_active: bool) {
-        if self.is_active(user) != is_active
-            && let Some(licence) = self.licence_of(user)
-        {
-            self.licence_used[licence] += if is_active { 1 } else { -1 };
-        }
-        self.overlay(user).is_active = Some(is_active);
-        self.touch(user);
-    }
-
-    /// Moves the record's stamps to now.
-    pub(crate) fn touch(&mut self, user: u64) {
-        let now = self.clock.now_ms();
-        self.overlay(user).modified_ms = Some(now);
-    }
-
-    /// The row behind a parent relationship.
-    pub(crate) fn parent_row(&self, object: Object, row: u64, parent: Object) -> Option<u64> {
-        match (object, parent) {
-            (Object::User, Object::Profile) => self.profile_of(row).map(|at| at as u64 + 1),
-            (Object::UserLogin, Object::User) => Some(row),
-            (Object::Profile, Object::UserLicense) => {
-                let key = &self.spec.profiles[usize::try_from(row).ok()? - 1].licence;
-                self.spec
-                    .licences
-                    .iter()
-                    .position(|licence| &licence.key == key)
-                    .map(|at| at as u64 + 1)
-            }
-            _ => None,
-        }
-    }
-
-    /// A field of a row; the caller has checked that the field exists.
-    pub(crate) fn value(&self, object: Object, row: u64, field: &str) -> Value<'_> {
-        if field == "Id" {
-            return Value::Text(Cow::Owned(self.id(object, row).as_str().to_owned()));
-        }
-        let at = usize::try_from(row).unwrap_or(1) - 1;
-        match object {
-            Object::User => self.user_value(row, field),
-            Object::UserLogin => match field {
-                "UserId" => Value::Text(Cow::Owned(self.id(Object::User, row).as_str().to_owned())),
-                "IsFrozen" => Value::Bool(self.is_frozen(row)),
-                _ => Value::Bool(false),
-            },
-            Object::UserLicense => {
-                let licence = &self.spec.licences[at];
-                match field {
-                    "Name" => text(&licence.name),
-                    "MasterLabel" => text(&licence.label),
-                    "LicenseDefinitionKey" => text(&licence.key),
-                    "Status" => Value::Text(Cow::Owned(format!("{:?}", licence.status))),
-                    "TotalLicenses" => Value::Int(self.licence_totals[at]),
-                    "UsedLicenses" => Value::Int(self.licence_used[at]),
-                    "UsedLicensesLastUpdated" => Value::Moment(self.clock.now_ms()),
-                    _ => Value::Moment(self.spec.created_ms),
-                }
-            }
-            Object::Profile => {
-                let profile = &self.spec.profiles[at];
-                match field {
-                    "Name" => text(&profile.name),
-                    "UserType" => text(&profile.user_type),
-                    _ => self.parent_row(object, row, Object::UserLicense).map_or(
-                        Value::Null,
-                        |licence| {
-                            Value::Text(Cow::Owned(
-                                self.id(Object::UserLicense, licence).as_str().to_owned(),
-                            ))
-                        },
-                    ),
-                }
-            }
-            Object::Organization => match field {
-                "Name" => text(&self.spec.name),
-                "OrganizationType" => text(&self.spec.edition),
-                "IsSandbox" => Value::Bool(self.spec.sandbox),
-                "InstanceName" => text(&self.spec.instance),
-                "TimeZoneSidKey" => text(&self.spec.time_zone),
-                "CreatedDate" => Value::Moment(self.spec.created_ms),
-                _ => Value::Null,
-            },
-            Object::UserPermissionAccess => Value::Bool(match field {
-                "PermissionsApiEnabled" => self.rights.api_enabled,
-                "PermissionsViewSetup" => self.rights.view_setup,
-                "PermissionsManageUsers" => self.rights.manage_users,
-                _ => self.rights.view_all_users,
-            }),
-        }
-    }
-
-    fn user_value(&self, user: u64, field: &str) -> Value<'_> {
-        if let Some(edited) = self
-            .overlays
-            .get(&user)
-            .and_then(|overlay| overlay.texts.get(field))
-        {
-            return text(edited);
-        }
-        match field {
-            "IsActive" => return Value::Bool(self.is_active(user)),
-            "LastLoginDate" => return self.last_login_ms(user).map_or(Value::Null, Value::Moment),
-            "CreatedDate" => return Value::Moment(self.created_ms(user)),
-            "SystemModstamp" | "LastModifiedDate" => return Value::Moment(self.modified_ms(user)),
-            "ProfileId" => {
-                return self.profile_of(user).map_or(Value::Null, |profile| {
-                    Value::Text(Cow::Owned(
-                        self.id(Object::Profile, profile as u64 + 1)
-                            .as_str()
-                            .to_owned(),
-                    ))
-                });
-            }
-            "ForecastEnabled" | "UserPermissionsMarketingUser" | "IsPortalEnabled" => {
-                return Value::Bool(false);
+            (Object::Profile, "UserLicenseId") => {
+                let licence = self.profile_licences[usize::try_from(row).ok()? - 1]?;
+                return Some((Object::UserLicense, licence as u64 + 1));
             }
             _ => {}
         }
-        let profile_type = || {
-            self.profile_of(user).map_or(Value::Null, |profile| {
-                text(&self.spec.profiles[profile].user_type)
-            })
+        let id = self.value(object, row, field.name).id()?;
+        let parent = Object::of_prefix(&id.as_str().as_bytes()[..3])?;
+        let row = self.row_of_id(parent, id)?;
+        self.exists(parent, row).then_some((parent, row))
+    }
+
+    /// Row numbers among which are all rows whose `field` names this user, where that can be told without a scan.
+    pub(crate) fn rows_of_user(&self, object: Object, field: &str, user: u64) -> Option<Vec<u64>> {
+        let is_key = match object {
+            Object::PermissionSetLicenseAssign | Object::PermissionSetAssignment => {
+                field == "AssigneeId"
+            }
+            Object::UserPackageLicense | Object::LoginHistory => field == "UserId",
+            Object::UserLogin => {
+                return (field == "UserId").then(|| vec![user]);
+            }
+            Object::GroupMember => field == "UserOrGroupId",
+            Object::Account | Object::Opportunity | Object::Case | Object::Lead | Object::Task => {
+                field == "OwnerId"
+            }
+            _ => false,
         };
-        let Some(person) = self.person(user) else {
-            return self.drawn_value(user, field, profile_type);
-        };
-        match field {
-            "Username" => text(&person.username),
-            "FirstName" => text(&person.first_name),
-            "LastName" => text(&person.last_name),
-            "Name" if person.first_name.is_empty() => text(&person.last_name),
-            "Name" => Value::Text(Cow::Owned(format!(
-                "{} {}",
-                person.first_name, person.last_name
-            ))),
-            "Email" => text(&person.email),
-            "Alias" => Value::Text(Cow::Owned(person.username.chars().take(8).collect())),
-            "UserType" => person.user_type.as_deref().map_or_else(profile_type, text),
-            "Department" => text(&person.department),
-            "Division" => text(&person.division),
-            "Title" => text(&person.title),
-            "CompanyName" => text(&person.company),
-            "EmployeeNumber" => text(&person.employee_number),
-            "FederationIdentifier" => text(&person.federation_id),
-            "UserPermissionsSupportUser" => Value::Bool(false),
-            _ => Value::Null,
+        if !is_key {
+            return None;
+        }
+        let places = self.places(object);
+        let before = self.before_places(object);
+        let first = before + (user - 1) * places + 1;
+        let mut rows: Vec<u64> = (1..=before).collect();
+        if user <= self.base_users() {
+            rows.extend(first..first + places);
+        }
+        rows.extend(self.base_rows(object) + 1..=self.rows(object));
+        let edited = self.edits.keys().filter(|(of, _)| *of == object);
+        rows.extend(edited.map(|(_, row)| *row));
+        rows.sort_unstable();
+        rows.dedup();
+        Some(rows)
+    }
+
+    /// A field of a row; the caller has checked that the field exists.
+    pub(crate) fn value(&self, object: Object, row: u64, field: &'static str) -> Value<'_> {
+        if field == "Id" {
+            return Value::Id(self.id(object, row));
+        }
+        if !self.edits.is_empty()
+            && let Some(edited) = self
+                .edits
+                .get(&(object, row))
+                .and_then(|fields| fields.get(field))
+        {
+            return edited.clone();
+        }
+        if !self.made.is_empty()
+            && let Some(made) = self.made(object, row)
+        {
+            return made.get(field).cloned().unwrap_or_else(|| {
+                let is_boolean = object
+                    .any_field(field)
+                    .is_some_and(|field| field.kind == crate::schema::Kind::Boolean);
+                if is_boolean {
+                    Value::Bool(false)
+                } else {
+                    Value::Null
+                }
+            });
+        }
+        match object {
+            Object::User => self.user_value(row, field),
+            Object::UserLogin => self.user_login_value(row, field),
+            Object::PermissionSetLicenseAssign
+            | Object::PermissionSetAssignment
+            | Object::UserPackageLicense
+            | Object::GroupMember => self.assignment_value(object, row, field),
+            Object::LoginHistory => self.login_value(row, field),
+            Object::Account
+            | Object::Contact
+            | Object::Opportunity
+            | Object::Case
+            | Object::Lead
+            | Object::Task => self.record_value(object, row, field),
+            Object::ActiveFeatureLicenseMetric
+            | Object::ActivePermSetLicenseMetric
+            | Object::ActiveProfileMetric => self.metric_value(object, row, field),
+            _ => self.catalogue_value(object, row, field),
         }
     }
 
-    fn drawn_value<'a>(
-        &'a self,
-        user: u64,
-        field: &str,
-        profile_type: impl FnOnce() -> Value<'a>,
-    ) -> Value<'a> {
-        let n = self.drawn(user);
-        match field {
-            "Username" | "Email" => Value::Text(Cow::Owned(self.frame.email(n))),
-            "FirstName" => text(self.frame.first_name(n)),
-            "LastName" => text(self.frame.last_name(n)),
-            "Name" => Value::Text(Cow::Owned(
-                [self.frame.first_name(n), " ", self.frame.last_name(n)].concat(),
-            )),
-            "Alias" => Value::Text(Cow::Owned(self.frame.email(n).chars().take(8).collect())),
-            "UserType" => profile_type(),
-            "Department" => text(self.frame.department(n)),
-            "Title" => text(self.frame.title(n)),
-            "CompanyName" => text(self.frame.company(n)),
-            "UserPermissionsSupportUser" => Value::Bool(self.frame.is_support(n)),
-            _ => Value::Null,
-        }
+    /// The id of a row as a value.
+    fn reference(&self, object: Object, row: u64) -> Value<'_> {
+        Value::Id(self.id(object, row))
+    }
+
+    /// The id of the user with this username, or null.
+    fn reference_to(&self, username: &str) -> Value<'_> {
+        self.user_named(username)
+            .map_or(Value::Null, |user| self.reference(Object::User, user))
+    }
+
+    /// Who set the org up: the first administrator written out, else the first user.
+    fn founder(&self) -> Value<'_> {
+        let admin = self.spec.people.iter().position(|person| {
+            self.spec
+                .profiles
+                .iter()
+                .any(|profile| profile.admin && person.profile.as_deref() == Some(&profile.name))
+        });
+        self.reference(Object::User, admin.unwrap_or(0) as u64 + 1)
     }
 }
 
-/// Empty texts are null in Salesforce.
-fn text(text: &str) -> Value<'_> {
-    if text.is_empty() {
-        Value::Null
-    } else {
-        Value::Text(Cow::Borrowed(text))
-    }
+/// `DeveloperName` of a label: blanks and what is no letter or digit become underscores.
+fn developer_name(label: &str) -> Value<'static> {
+    let name: String = label
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    Value::Text(Cow::Owned(name))
 }

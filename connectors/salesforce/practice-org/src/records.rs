@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Answer, JSON, Request, State};
 use crate::ids::Id;
+use crate::org::DEFAULT_VERSION;
 use crate::query::{ApiError, Plan};
 use crate::schema::Object;
 use crate::soql;
@@ -105,7 +106,7 @@ impl State {
     }
 
     fn object_entry(&self, object: Object, version: &str) -> Value {
-        let mut told = object.describe(&self.org.spec);
+        let mut told = object.describe(&self.org.seen(DEFAULT_VERSION));
         if let Some(told) = told.as_object_mut() {
             for part in ["fields", "childRelationships", "recordTypeInfos"] {
                 told.remove(part);
@@ -119,7 +120,8 @@ impl State {
 
     fn object_list(&self, version: &str) -> Answer {
         let listed: Vec<_> = Object::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|object| !crate::query::is_hidden(&self.org, *object))
             .map(|object| self.object_entry(object, version))
             .collect();
@@ -158,7 +160,7 @@ impl State {
             ));
         }
         Ok(
-            Answer::json(200, &object.describe(&self.org.spec))
+            Answer::json(200, &object.describe(&self.org.seen(DEFAULT_VERSION)))
                 .with("Last-Modified", last_modified),
         )
     }
@@ -175,7 +177,7 @@ impl State {
         let names = match fields {
             Some(names) => names,
             None => {
-                described = object.describe(&self.org.spec);
+                described = object.describe(&self.org.seen(DEFAULT_VERSION));
                 described["fields"]
                     .as_array()
                     .into_iter()
@@ -198,7 +200,7 @@ impl State {
         );
         let query =
             soql::parse(&text).map_err(|error| ApiError::new(400, "MALFORMED_QUERY", error.0))?;
-        Plan::new(&self.org, query)
+        Plan::at(&self.org, query, DEFAULT_VERSION)
     }
 
     /// A record by another of its keys; several of them are a choice (300).

@@ -2,11 +2,22 @@
 //!
 //! Plain data, made by tests, the demo and the command line. Nothing here runs.
 
+mod catalog;
+mod people;
+mod rights;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::ids::{Id, Pod};
+
+pub use catalog::{
+    Account, Approval, Dashboard, Entitlement, Group, Job, Licence, LicenceStatus, Package,
+    PackageStatus, PermissionSet, PermissionSetGroup, PermissionSetLicence, Profile, Role,
+};
+pub use people::{Crowd, Person};
+pub use rights::{Refusal, Rights};
 
 /// Everything a practice org is started from. [`OrgSpec::new`] gives a complete, small one to change.
 #[derive(Debug, Clone, Serialize)]
@@ -33,6 +44,41 @@ pub struct OrgSpec {
     pub licences: Vec<Licence>,
     /// Rows of `Profile`; a user has one by its name.
     pub profiles: Vec<Profile>,
+    /// Rows of `PermissionSetLicense`.
+    pub permission_set_licences: Vec<PermissionSetLicence>,
+    /// Rows of `PermissionSet`, beside the one that each profile and each group owns.
+    pub permission_sets: Vec<PermissionSet>,
+    /// Rows of `PermissionSetGroup`.
+    pub permission_set_groups: Vec<PermissionSetGroup>,
+    /// Rows of `PackageLicense`.
+    pub packages: Vec<Package>,
+    /// Rows of `TenantUsageEntitlement`.
+    pub entitlements: Vec<Entitlement>,
+    /// Totals of feature licences by their name without `UserPermissions`, such as `SupportUser`.
+    pub features: BTreeMap<String, u64>,
+    /// Rows of `Group`: queues and public groups.
+    pub groups: Vec<Group>,
+    /// Rows of `UserRole`.
+    pub roles: Vec<Role>,
+    /// Rows of `CronTrigger`.
+    pub jobs: Vec<Job>,
+    /// Rows of `Dashboard`.
+    pub dashboards: Vec<Dashboard>,
+    /// Rows of `ProcessInstanceWorkitem`: approvals that wait.
+    pub approvals: Vec<Approval>,
+    /// Rows of `Account` written out; portal users belong to them.
+    pub accounts: Vec<Account>,
+    /// How many rows of `Account`, `Opportunity`, `Case`, `Lead` and `Task` each user with a CRM seat may own; about half of them are
+    /// there.
+    pub records_per_user: u64,
+    /// How many rows of `LoginHistory` each user may have; those older than six months are gone.
+    pub logins_per_user: u64,
+    /// The org filters profiles: without View All Profiles only the own one is seen.
+    pub filters_profiles: bool,
+    /// A permission-set licence stays with a user whose last permission set of it was taken away; off, it goes with it.
+    pub keeps_set_licences: bool,
+    /// Rights of single users, by username, where a session acts as somebody else than the first app's user.
+    pub rights_of: BTreeMap<String, Rights>,
     /// Users written out one by one; user number `n` (from 1) gets [`OrgSpec::user_id`]`(n)`.
     pub people: Vec<Person>,
     /// Users made up on the fly after them.
@@ -106,6 +152,23 @@ impl OrgSpec {
                 ),
                 Profile::new(INTEGRATION_PROFILE, INTEGRATION_LICENCE, "Standard"),
             ],
+            permission_set_licences: Vec::new(),
+            permission_sets: Vec::new(),
+            permission_set_groups: Vec::new(),
+            packages: Vec::new(),
+            entitlements: Vec::new(),
+            features: BTreeMap::new(),
+            groups: Vec::new(),
+            roles: Vec::new(),
+            jobs: Vec::new(),
+            dashboards: Vec::new(),
+            approvals: Vec::new(),
+            accounts: Vec::new(),
+            records_per_user: 0,
+            logins_per_user: 12,
+            filters_profiles: false,
+            keeps_set_licences: false,
+            rights_of: BTreeMap::new(),
             people: vec![Person {
                 created_ms: 1_672_617_600_000,
                 last_login_ms: None,
@@ -196,222 +259,6 @@ impl App {
             rotation: false,
             scopes: vec!["api".to_owned()],
             ip_restricted: false,
-        }
-    }
-}
-
-/// A row of `UserLicense`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Licence {
-    /// `LicenseDefinitionKey`: stable.
-    pub key: String,
-    /// `Name`: what people see; may occur twice.
-    pub name: String,
-    /// `MasterLabel`.
-    pub label: String,
-    /// `TotalLicenses`. Raised at the start when the people need more.
-    pub total: u64,
-    /// `Status`.
-    pub status: LicenceStatus,
-}
-
-impl Licence {
-    /// An active licence whose label is its name.
-    #[must_use]
-    pub fn new(key: &str, name: &str, total: u64) -> Self {
-        Self {
-            key: key.to_owned(),
-            name: name.to_owned(),
-            label: name.to_owned(),
-            total,
-            status: LicenceStatus::Active,
-        }
-    }
-}
-
-/// `UserLicense.Status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum LicenceStatus {
-    /// Bought.
-    Active,
-    /// Known but not bought.
-    Disabled,
-}
-
-/// A row of `Profile`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Profile {
-    /// `Name`, unique in the org.
-    pub name: String,
-    /// Key of its licence.
-    pub licence: String,
-    /// `UserType` of its users.
-    pub user_type: String,
-    /// Its users are administrators: the last active one cannot be deactivated.
-    pub admin: bool,
-}
-
-impl Profile {
-    /// A profile without administrator rights.
-    #[must_use]
-    pub fn new(name: &str, licence: &str, user_type: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            licence: licence.to_owned(),
-            user_type: user_type.to_owned(),
-            admin: false,
-        }
-    }
-}
-
-/// A user written out. Empty texts are null in answers.
-#[derive(Debug, Clone, Serialize)]
-pub struct Person {
-    /// Unique, in the form of an e-mail address.
-    pub username: String,
-    /// First name; empty for system users.
-    pub first_name: String,
-    /// Last name.
-    pub last_name: String,
-    /// E-mail address, not unique.
-    pub email: String,
-    /// Name of the profile; `None` gives `Profile: null`, as the vendor's own system users have.
-    pub profile: Option<String>,
-    /// Overrides the profile's user type, such as `AutomatedProcess`.
-    pub user_type: Option<String>,
-    /// Holds a seat.
-    pub is_active: bool,
-    /// `UserLogin.IsFrozen`: cannot log in, still holds the seat.
-    pub is_frozen: bool,
-    /// Created, milliseconds UTC.
-    pub created_ms: i64,
-    /// `LastLoginDate`; `None` is "never".
-    pub last_login_ms: Option<i64>,
-    /// `Department`.
-    pub department: String,
-    /// `Division`.
-    pub division: String,
-    /// `Title`.
-    pub title: String,
-    /// `CompanyName`.
-    pub company: String,
-    /// `EmployeeNumber`.
-    pub employee_number: String,
-    /// `FederationIdentifier`.
-    pub federation_id: String,
-}
-
-impl Person {
-    /// An active user who never logged in, created on 2023-01-09, whose e-mail address is the username.
-    #[must_use]
-    pub fn new(first_name: &str, last_name: &str, username: &str, profile: &str) -> Self {
-        Self {
-            username: username.to_owned(),
-            first_name: first_name.to_owned(),
-            last_name: last_name.to_owned(),
-            email: username.to_owned(),
-            profile: Some(profile.to_owned()),
-            user_type: None,
-            is_active: true,
-            is_frozen: false,
-            created_ms: 1_673_222_400_000,
-            last_login_ms: None,
-            department: String::new(),
-            division: String::new(),
-            title: String::new(),
-            company: String::new(),
-            employee_number: String::new(),
-            federation_id: String::new(),
-        }
-    }
-}
-
-/// Users made up on the fly: user `n` follows from the seed and `n`, so millions take no memory.
-#[derive(Debug, Clone, Serialize)]
-pub struct Crowd {
-    /// How many.
-    pub users: u64,
-    /// Same seed, same people.
-    pub seed: u64,
-    /// The day their activity leads up to, milliseconds UTC; `None` is the moment of the start.
-    pub as_of_ms: Option<i64>,
-    /// Profile names with weights. Licence totals are raised to what the crowd needs.
-    pub mix: Vec<(String, u32)>,
-}
-
-impl Crowd {
-    /// A crowd of full users, platform users and Chatter Free users as 60 : 25 : 15.
-    #[must_use]
-    pub fn new(users: u64, seed: u64) -> Self {
-        let mix = [
-            ("Standard User", 60),
-            ("Standard Platform User", 25),
-            ("Chatter Free User", 15),
-        ];
-        Self {
-            users,
-            seed,
-            as_of_ms: None,
-            mix: mix.map(|(name, weight)| (name.to_owned(), weight)).to_vec(),
-        }
-    }
-}
-
-/// What the run-as user may do. Salesforce's names in words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rights {
-    /// API Enabled. Without: 403 `FUNCTIONALITY_NOT_ENABLED` on every call.
-    pub api_enabled: bool,
-    /// The edition has the API. Without: 403 `API_DISABLED_FOR_ORG`.
-    pub api_in_edition: bool,
-    /// View Setup and Configuration. Without: no `UserLicense`, no `/limits`.
-    pub view_setup: bool,
-    /// Manage Users. Without: no `UserLogin`, no writes.
-    pub manage_users: bool,
-    /// View All Users. Without: only the own row.
-    pub view_all_users: bool,
-    /// The session may use the REST API. Without: 401 "This session is not valid for use with the REST API", which no refresh cures.
-    pub session_valid_for_rest: bool,
-}
-
-impl Rights {
-    /// Every right.
-    #[must_use]
-    pub const fn all() -> Self {
-        Self {
-            api_enabled: true,
-            api_in_edition: true,
-            view_setup: true,
-            manage_users: true,
-            view_all_users: true,
-            session_valid_for_rest: true,
-        }
-    }
-}
-
-impl Default for Rights {
-    fn default() -> Self {
-        Self::all()
-    }
-}
-
-/// Salesforce's refusal of a change: code and sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Refusal {
-    /// `errorCode`.
-    pub code: String,
-    /// `message`.
-    pub message: String,
-}
-
-impl Refusal {
-    /// The refusal for a default case owner, a setting that no query shows.
-    #[must_use]
-    pub fn default_case_owner() -> Self {
-        Self {
-            code: "FIELD_INTEGRITY_EXCEPTION".to_owned(),
-            message: "This user is the default case owner and cannot be deactivated. Choose another default case owner first.".to_owned(),
         }
     }
 }

@@ -175,6 +175,7 @@ pub fn with_crowd(mut spec: OrgSpec, users: u64, seed: u64, t0_ms: i64) -> OrgSp
         seed,
         as_of_ms: Some(t0_ms),
         mix,
+        is_rich: false,
     });
     spec
 }

@@ -287,10 +287,6 @@ async fn errors_have_the_vendors_codes() {
         ("SELECT Nope FROM User", "INVALID_FIELD"),
         ("SELECT Id FROM Nope", "INVALID_TYPE"),
         ("SELECT Id FROM User WHERE", "MALFORMED_QUERY"),
-        (
-            "SELECT Id FROM UserLicense WHERE UsedLicenses > 1",
-            "INVALID_FIELD",
-        ),
     ] {
         let (status, body) = client.query(soql).await;
         assert_eq!(
