@@ -90,7 +90,16 @@ pub fn sentence(elements: &[VendorError]) -> String {
 
 /// The class of an `errorCode`.
 pub fn kind(code: &str, message: &str, status: u16) -> FailureKind {
-    match code {
+    known(code, message).unwrap_or_else(|| by_status(status))
+}
+
+/// Whether an `errorCode` has a class of its own.
+pub fn is_known(code: &str) -> bool {
+    known(code, "").is_some()
+}
+
+fn known(code: &str, message: &str) -> Option<FailureKind> {
+    Some(match code {
         "INVALID_SESSION_ID" | "INVALID_LOGIN" | "INVALID_AUTH_HEADER" => FailureKind::Auth,
         "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "FUNCTIONALITY_NOT_ENABLED" => {
             FailureKind::Permission
@@ -127,8 +136,8 @@ pub fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         | "MIXED_DML_OPERATION"
         | "INVALID_CROSS_REFERENCE_KEY"
         | "DUPLICATE_VALUE" => FailureKind::Refused,
-        _ => by_status(status),
-    }
+        _ => return None,
+    })
 }
 
 fn by_status(status: u16) -> FailureKind {

@@ -1,13 +1,15 @@
 //! A few users as they are right now, with their login rows: what plans, observations and undo are made from.
 
+use std::collections::BTreeMap;
+
 use seatwise_connector_sdk::{Failure, reclaim::Target, subscriptions::AccountKind};
 use serde::Deserialize;
 
 use crate::{
     api::Api,
     ids, kinds,
-    model::UserLoginRow,
-    org::{self, Org},
+    model::{FEATURES, UserLoginRow},
+    org::{self, Org, feature_column},
     soql, users,
 };
 
@@ -40,6 +42,9 @@ pub struct User {
     pub manager_id: Option<String>,
     #[serde(default)]
     profile: Option<Profile>,
+    /// The feature switches, by column.
+    #[serde(flatten)]
+    switches: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -48,12 +53,16 @@ struct Profile {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    user_license_id: Option<String>,
+    #[serde(default)]
     user_license: Option<Licence>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Licence {
+    #[serde(default)]
+    name: Option<String>,
     #[serde(default)]
     license_definition_key: Option<String>,
 }
@@ -69,6 +78,38 @@ impl User {
             .as_deref()
     }
 
+    /// The name of the licence the user holds.
+    pub fn licence_name(&self) -> Option<&str> {
+        self.profile
+            .as_ref()?
+            .user_license
+            .as_ref()?
+            .name
+            .as_deref()
+    }
+
+    /// The id of the licence the user holds, 18 characters.
+    pub fn licence_id(&self) -> Option<String> {
+        let id = self.profile.as_ref()?.user_license_id.as_deref()?;
+        ids::widen(id).map(|id| id.into_owned())
+    }
+
+    /// The id of the user's profile, 18 characters.
+    pub fn profile(&self) -> Option<String> {
+        let id = self.profile_id.as_deref()?;
+        ids::widen(id).map(|id| id.into_owned())
+    }
+
+    /// The name of the user's profile.
+    pub fn profile_name(&self) -> Option<&str> {
+        self.profile.as_ref()?.name.as_deref()
+    }
+
+    /// Whether a feature licence is switched on; `None` where it cannot be read.
+    pub fn feature(&self, name: &str) -> Option<bool> {
+        self.switches.get(&feature_column(name))?.as_bool()
+    }
+
     /// Whether Salesforce counts a seat for the user.
     pub fn is_active(&self) -> bool {
         self.is_active != Some(false)
@@ -76,20 +117,19 @@ impl User {
 
     /// Whether the user holds the standard administrator profile.
     pub fn is_admin(&self) -> bool {
-        self.profile
-            .as_ref()
-            .and_then(|profile| profile.name.as_deref())
-            == Some(ADMIN_PROFILE)
+        self.profile_name() == Some(ADMIN_PROFILE)
     }
 
-    /// Person, service, external or unknown.
-    pub fn kind(&self) -> AccountKind {
-        kinds::account_kind(
-            self.user_type.as_deref().unwrap_or_default(),
-            self.username.as_deref().unwrap_or_default(),
-            self.profile.is_some(),
-            self.licence().unwrap_or_default(),
-        )
+    /// Why this is a system or integration account; `None` for anybody else.
+    pub fn service_reason(&self, org: &Org) -> Option<String> {
+        let (kind, reason) = kinds::decide(kinds::Facts {
+            user_type: self.user_type.as_deref().unwrap_or_default(),
+            username: self.username.as_deref().unwrap_or_default(),
+            has_profile: self.profile.is_some(),
+            licence: self.licence().unwrap_or_default(),
+            is_api_only: org.is_api_only(&self.id),
+        });
+        (kind == AccountKind::Service).then(|| reason.unwrap_or_else(|| "is no person".to_owned()))
     }
 }
 
@@ -124,11 +164,14 @@ impl Fresh {
         let list = soql::list(wanted.iter().map(AsRef::as_ref));
         let extra: String = ["UserType", "UserRoleId", "ManagerId"]
             .into_iter()
+            .map(str::to_owned)
+            .chain(FEATURES.into_iter().map(feature_column))
             .filter(|column| org.has(column))
             .map(|column| format!(", {column}"))
             .collect();
         let mut users: Vec<User> = api.rows(&format!(
-            "SELECT Id, Username, IsActive, ProfileId{extra}, Profile.Name, Profile.UserLicense.LicenseDefinitionKey \
+            "SELECT Id, Username, IsActive, ProfileId{extra}, Profile.Name, Profile.UserLicenseId, Profile.UserLicense.Name, \
+             Profile.UserLicense.LicenseDefinitionKey \
              FROM User WHERE Id IN ({list}) ORDER BY Id"
         ))?;
         for user in &mut users {

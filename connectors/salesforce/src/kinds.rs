@@ -20,18 +20,6 @@ pub struct Facts<'a> {
     pub is_api_only: bool,
 }
 
-/// Who an account is, from its type and licence alone.
-pub fn account_kind(user_type: &str, username: &str, has_profile: bool, key: &str) -> AccountKind {
-    decide(Facts {
-        user_type,
-        username,
-        has_profile,
-        licence: key,
-        is_api_only: false,
-    })
-    .0
-}
-
 /// Who an account is, and the reason where it is no person.
 pub fn decide(facts: Facts<'_>) -> (AccountKind, Option<String>) {
     let Facts {

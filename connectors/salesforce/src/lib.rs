@@ -25,7 +25,6 @@ mod errors;
 mod fresh;
 mod holdings;
 mod ids;
-mod judge;
 mod kinds;
 mod logins;
 mod model;
@@ -34,7 +33,6 @@ mod pools;
 mod probe;
 mod products;
 mod reclaim;
-mod restore;
 mod rights;
 mod scope;
 mod settings;
@@ -115,11 +113,11 @@ impl Connector for Salesforce {
         target: &Target,
         before: &BeforeImage,
     ) -> Result<Plan, Failure> {
-        restore::plan(call, target, before)
+        reclaim::restore::plan(call, target, before)
     }
 
-    fn judge(_: &Context, _: &Step, answer: &Answer) -> Verdict {
-        judge::judge(answer)
+    fn judge(_: &Context, step: &Step, answer: &Answer) -> Verdict {
+        reclaim::judge::judge(step, answer)
     }
 
     fn observe(call: &Call<'_>, targets: &[Target]) -> Result<Vec<Observation>, Failure> {

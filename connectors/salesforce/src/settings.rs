@@ -3,6 +3,8 @@
 use seatwise_connector_sdk::{Context, Failure, failure};
 use serde::Deserialize;
 
+use crate::ids;
+
 /// Where activity is read from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +48,8 @@ pub struct Settings {
     pub activity_source: ActivitySource,
     /// Whether edits of records count as activity too.
     pub object_edits: bool,
+    /// Rows `LICENCE KEY=PROFILE ID`: to which profile a holder of a user licence is moved.
+    pub downgrade_profiles: String,
 }
 
 impl Default for Settings {
@@ -63,6 +67,7 @@ impl Default for Settings {
             ],
             activity_source: ActivitySource::default(),
             object_edits: false,
+            downgrade_profiles: String::new(),
         }
     }
 }
@@ -94,6 +99,18 @@ impl Settings {
     /// Whether a kind of licence is read.
     pub fn reads(&self, kind: LicenceKind) -> bool {
         self.licence_kinds.contains(&kind)
+    }
+
+    /// Licence keys with the profiles to move to, 18 characters each. A row that is none is left out: the manifest's pattern
+    /// lets none in.
+    pub fn downgrade_profiles(&self) -> Vec<(String, String)> {
+        rows_of(&self.downgrade_profiles)
+            .filter_map(|row| row.split_once('='))
+            .filter_map(|(key, profile)| {
+                let profile = ids::widen(profile.trim())?.into_owned();
+                Some((key.trim().to_owned(), profile))
+            })
+            .collect()
     }
 }
 

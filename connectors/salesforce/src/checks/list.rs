@@ -86,7 +86,7 @@ pub const CHECKS: [Check; 17] = [
     Check {
         id: "view-setup",
         title: "The connecting user may view setup and configuration",
-        serves: &[Subscriptions, Consumption],
+        serves: &[Subscriptions, Consumption, Reclaim],
         mandatory: true,
         rights: &[
             right(
@@ -98,6 +98,11 @@ pub const CHECKS: [Check; 17] = [
                 VIEW_SETUP,
                 Consumption,
                 "Shows the licences the org owns and how many are used",
+            ),
+            right(
+                VIEW_SETUP,
+                Reclaim,
+                "Shows what else a person holds, so that nothing is lost unseen and an undo can give it back",
             ),
         ],
     },
@@ -181,7 +186,7 @@ pub const CHECKS: [Check; 17] = [
         rights: &[right(
             MANAGE_USERS,
             Reclaim,
-            "Lets the host deactivate, freeze and reactivate users after approval",
+            "Lets the host change users and their licences after approval",
         )],
     },
     Check {

@@ -12,12 +12,17 @@ mod connection;
 mod cursors;
 mod downloads;
 mod failures;
+mod giving_back;
 mod holdings;
 mod judging;
+mod licences;
 mod lookups;
+mod moves;
 mod pools;
 mod reclaim;
 mod restore;
+mod shelf;
+mod ties;
 
 use seatwise_connector_sdk::testkit::{Bench, Scripted, ScriptedHttp};
 

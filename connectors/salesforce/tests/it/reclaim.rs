@@ -1,15 +1,15 @@
-//! Plans that take back.
+//! Plans that take a user licence back: deactivating and freezing.
 
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
-    Connector, FailureKind,
+    Call, Connector, FailureKind,
     reclaim::{Plan, Step, Target, WriteMethod},
     testkit::{Bench, Scripted, ScriptedHttp},
 };
 
 use crate::{
-    COLUMNS, bench, count, describe, error, id, login, login_id, memo_from, profile, rows, user,
-    versions,
+    COLUMNS, bench, count, describe, error, id, login, login_id, memo_from, profile, shelf::Shelf,
+    user, versions,
 };
 
 pub fn target(number: u32, action: &str) -> Target {
@@ -21,21 +21,15 @@ pub fn target(number: u32, action: &str) -> Target {
     }
 }
 
-/// A vendor that shows these users and login rows.
-pub fn shows(users: &[String], logins: &[String]) -> ScriptedHttp {
-    ScriptedHttp::new()
-        .get_with(&["FROM User WHERE Id IN ("], rows(users))
-        .get_with(&["FROM UserLogin WHERE UserId IN ("], rows(logins))
+fn shows(users: &[String], logins: &[String]) -> Shelf {
+    Shelf::shows(users, logins)
 }
 
-fn plan(http: ScriptedHttp, target: Target) -> Plan {
-    Salesforce::plan_reclaim(&bench(http).call(), &[target])
-        .unwrap()
-        .remove(0)
-        .unwrap()
+fn plan(shelf: Shelf, target: Target) -> Plan {
+    shelf.plan(target)
 }
 
-fn codes(plan: &Plan) -> Vec<&str> {
+pub fn codes(plan: &Plan) -> Vec<&str> {
     plan.blockers
         .iter()
         .map(|blocker| blocker.code.as_str())
@@ -78,12 +72,13 @@ fn deactivating_is_one_literal_request_that_frees_the_licence() {
     );
     assert!(plan.consequences.iter().any(|text| text.contains("billed")));
     let before = plan.before.unwrap();
-    assert_eq!(before.format, "salesforce.user/1");
+    assert_eq!(before.format, "salesforce.user/2");
     assert_eq!(
         String::from_utf8(before.data).unwrap(),
         format!(
             "{{\"IsActive\":true,\"ProfileId\":\"00e000000000001AAA\",\"UserRoleId\":\"00E000000000001AAA\",\"ManagerId\":null,\
-             \"IsFrozen\":false,\"UserLoginId\":\"{}\",\"LicenseDefinitionKey\":\"SFDC\"}}",
+             \"IsFrozen\":false,\"UserLoginId\":\"{}\",\"LicenseDefinitionKey\":\"SFDC\",\"Features\":[],\
+             \"PermissionSetLicenses\":[],\"PermissionSets\":[],\"Packages\":[],\"Groups\":[]}}",
             login_id(1)
         )
     );
@@ -108,49 +103,16 @@ fn freezing_goes_to_the_login_row_and_frees_nothing() {
 }
 
 #[test]
-fn every_step_is_a_write_operation_of_the_manifest() {
-    let manifest: toml::Table = include_str!("../../connector.toml").parse().unwrap();
-    let writes: Vec<regex::Regex> = manifest["write_operations"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|operation| {
-            regex::Regex::new(&format!("^(?:{})$", operation["path"].as_str().unwrap())).unwrap()
-        })
-        .collect();
-    for action in ["deactivate", "freeze"] {
-        for step in plan(
-            shows(&[user(1, &[])], &[login(1, false)]),
-            target(1, action),
-        )
-        .steps
-        {
-            assert!(
-                writes.iter().any(|path| path.is_match(&step.path)),
-                "{}",
-                step.path
-            );
-        }
-        assert!(
-            manifest["actions"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|known| known["id"].as_str() == Some(action))
-        );
-    }
-}
-
-#[test]
 fn the_same_facts_give_the_same_plan_at_any_time() {
     let at = |now: i64, login_date: &str| {
-        let http = shows(
+        let shelf = shows(
             &[user(1, &[&format!("LastLoginDate={login_date:?}")])],
             &[login(1, false)],
         );
-        let mut bench = bench(http);
+        let mut bench = bench(ScriptedHttp::new());
         bench.ctx.now = now;
-        Salesforce::plan_reclaim(&bench.call(), &[target(1, "deactivate")])
+        let call = Call::new(&bench.ctx, &shelf, &bench.log);
+        Salesforce::plan_reclaim(&call, &[target(1, "deactivate")])
             .unwrap()
             .remove(0)
             .unwrap()
@@ -170,7 +132,7 @@ fn the_order_of_targets_is_the_order_of_plans() {
         target(1, "fly"),
         target(1, "deactivate"),
     ];
-    let plans = Salesforce::plan_reclaim(&bench(http).call(), &targets).unwrap();
+    let plans = http.plans(&targets);
     assert!(plans[0].as_ref().unwrap().steps[0].path.ends_with(&id(2)));
     assert_eq!(codes(plans[1].as_ref().unwrap()), ["not_found"]);
     assert_eq!(plans[2].as_ref().unwrap_err().code, "unknown_action");
@@ -227,20 +189,16 @@ fn b10_the_last_administrator_is_blocked_and_the_last_but_one_is_not() {
         )
     };
     for (active, blocked) in [(2, false), (1, true)] {
-        let http = shows(&[admin(1)], &[]).get_with(
-            &["SELECT COUNT() FROM User WHERE IsActive = true AND Profile.Name = 'System Administrator'"],
+        let http = shows(&[admin(1)], &[]).with(
+            "SELECT COUNT() FROM User WHERE IsActive = true AND Profile.Name = 'System Administrator'",
             count(active),
         );
         let plan = plan(http, target(1, "deactivate"));
         assert_eq!(codes(&plan) == ["last_admin"], blocked, "{active}");
     }
     // Two of two in one call: neither may go, because the other may.
-    let http = shows(&[admin(1), admin(2)], &[]).get_with(&["COUNT()"], count(2));
-    let plans = Salesforce::plan_reclaim(
-        &bench(http).call(),
-        &[target(1, "deactivate"), target(2, "deactivate")],
-    )
-    .unwrap();
+    let http = shows(&[admin(1), admin(2)], &[]).with("COUNT() FROM User", count(2));
+    let plans = http.plans(&[target(1, "deactivate"), target(2, "deactivate")]);
     assert!(
         plans
             .iter()
@@ -257,8 +215,8 @@ fn an_administrator_count_that_cannot_be_read_is_said() {
             profile("System Administrator", "SFDC", "Salesforce")
         )],
     );
-    let http = shows(&[admin], &[]).get_with(
-        &["COUNT()"],
+    let http = shows(&[admin], &[]).with(
+        "COUNT() FROM User",
         error(
             400,
             "INVALID_FIELD",
@@ -330,16 +288,14 @@ fn a_user_without_login_row_cannot_be_frozen() {
 #[test]
 fn without_user_login_freezing_is_blocked_and_deactivating_says_what_it_does_not_know() {
     let hidden = || {
-        ScriptedHttp::new()
-            .get_with(&["FROM User WHERE"], rows(&[user(1, &[])]))
-            .get_with(
-                &["UserLogin"],
-                error(
-                    400,
-                    "INVALID_TYPE",
-                    "sObject type 'UserLogin' is not supported.",
-                ),
-            )
+        shows(&[user(1, &[])], &[]).with(
+            "UserLogin",
+            error(
+                400,
+                "INVALID_TYPE",
+                "sObject type 'UserLogin' is not supported.",
+            ),
+        )
     };
     assert_eq!(
         codes(&plan(hidden(), target(1, "freeze"))),
@@ -375,8 +331,10 @@ fn who_the_connection_is_goes_under_unchecked_where_it_cannot_be_read() {
                 Scripted::with_type(404, "text/plain", ""),
             ),
     );
-    let bench = Bench::new(shows(&[user(1, &[])], &[])).memo(memo);
-    let plan = Salesforce::plan_reclaim(&bench.call(), &[target(1, "deactivate")])
+    let bench = Bench::new(ScriptedHttp::new()).memo(memo);
+    let shelf = shows(&[user(1, &[])], &[]);
+    let call = Call::new(&bench.ctx, &shelf, &bench.log);
+    let plan = Salesforce::plan_reclaim(&call, &[target(1, "deactivate")])
         .unwrap()
         .remove(0)
         .unwrap();

@@ -1,27 +1,23 @@
-//! Plans that give back.
+//! Plans that give a user licence back.
 
-use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
-    Connector, FailureKind,
+    FailureKind,
     reclaim::{BeforeImage, Plan},
-    testkit::{Scripted, ScriptedHttp},
+    testkit::Scripted,
 };
 
-use crate::{bench, error, id, login, login_id, reclaim::target, rows, user};
+use crate::{error, id, login, login_id, reclaim::target, rows, shelf::Shelf, user};
 
 /// The image that planning makes of a user.
 fn before(over: &[&str], frozen: bool, action: &str) -> BeforeImage {
-    let http = ScriptedHttp::new()
-        .get_with(&["FROM User WHERE"], rows(&[user(1, over)]))
-        .get_with(&["FROM UserLogin"], rows(&[login(1, frozen)]));
-    let plans = Salesforce::plan_reclaim(&bench(http).call(), &[target(1, action)]).unwrap();
-    plans.into_iter().next().unwrap().unwrap().before.unwrap()
+    shows(&[user(1, over)], &[login(1, frozen)])
+        .plan(target(1, action))
+        .before
+        .unwrap()
 }
 
-fn shows(users: &[String], logins: &[String]) -> ScriptedHttp {
-    ScriptedHttp::new()
-        .get_with(&["FROM User WHERE"], rows(users))
-        .get_with(&["FROM UserLogin"], rows(logins))
+fn shows(users: &[String], logins: &[String]) -> Shelf {
+    Shelf::shows(users, logins)
 }
 
 fn seats(total: i64, used: i64) -> Scripted {
@@ -30,15 +26,15 @@ fn seats(total: i64, used: i64) -> Scripted {
     )])
 }
 
-fn restore(http: ScriptedHttp, action: &str, before: &BeforeImage) -> Plan {
-    Salesforce::plan_restore(&bench(http).call(), &target(1, action), before).unwrap()
+fn restore(shelf: Shelf, action: &str, before: &BeforeImage) -> Plan {
+    shelf.restore(&target(1, action), before).unwrap()
 }
 
 #[test]
 fn b15_a_deactivated_user_is_reactivated_while_a_seat_is_free() {
     let before = before(&[], false, "deactivate");
     let http = shows(&[user(1, &["IsActive=false"])], &[login(1, false)])
-        .get_with(&["UserLicense"], seats(5, 4));
+        .with("FROM UserLicense", seats(5, 4));
     let plan = restore(http, "deactivate", &before);
     assert!(plan.blockers.is_empty());
     assert_eq!(plan.steps.len(), 1);
@@ -62,7 +58,7 @@ fn without_a_free_seat_nothing_is_sent() {
     let before = before(&[], false, "deactivate");
     for (total, used) in [(5, 5), (5, 6)] {
         let http = shows(&[user(1, &["IsActive=false"])], &[])
-            .get_with(&["UserLicense"], seats(total, used));
+            .with("FROM UserLicense", seats(total, used));
         let plan = restore(http, "deactivate", &before);
         assert_eq!(plan.blockers[0].code, "no_free_seat");
         assert!(plan.steps.is_empty());
@@ -80,7 +76,7 @@ fn seats_that_cannot_be_read_or_have_no_bound_go_under_unchecked() {
             "sObject type 'UserLicense' is not supported.",
         ),
     ] {
-        let http = shows(&[user(1, &["IsActive=false"])], &[]).get_with(&["UserLicense"], answer);
+        let http = shows(&[user(1, &["IsActive=false"])], &[]).with("FROM UserLicense", answer);
         let plan = restore(http, "deactivate", &before);
         assert_eq!(plan.unchecked, ["Whether a seat is free for the user"]);
         assert_eq!(plan.steps.len(), 1);
@@ -122,18 +118,44 @@ fn what_was_so_before_is_left_so() {
 }
 
 #[test]
-fn a_profile_changed_since_is_said_and_left_alone() {
-    let before = before(&[], false, "deactivate");
-    let changed = user(1, &["IsActive=false", "ProfileId=\"00e000000000002AAA\""]);
-    let http = shows(&[changed], &[]).get_with(&["UserLicense"], seats(5, 4));
-    let plan = restore(http, "deactivate", &before);
-    assert_eq!(
-        plan.consequences[0],
-        "The profile was changed since; it is not changed back"
+fn what_was_changed_since_is_changed_back_after_the_reactivation_and_said() {
+    let before = before(
+        &["UserRoleId=\"00E000000000001AAA\"", "ManagerId=null"],
+        false,
+        "deactivate",
     );
+    let changed = user(
+        1,
+        &[
+            "IsActive=false",
+            "ProfileId=\"00e000000000002AAA\"",
+            "UserRoleId=null",
+            "ManagerId=\"005000000000077AAA\"",
+        ],
+    );
+    let http = shows(&[changed], &[]).with("FROM UserLicense", seats(5, 4));
+    let plan = restore(http, "deactivate", &before);
+    for what in ["profile", "role", "manager"] {
+        assert!(
+            plan.consequences
+                .iter()
+                .any(|text| text.starts_with(&format!("The {what} was changed since"))),
+            "{what}"
+        );
+    }
+    let bodies: Vec<&str> = plan
+        .steps
+        .iter()
+        .map(|step| std::str::from_utf8(step.body.as_deref().unwrap()).unwrap())
+        .collect();
     assert_eq!(
-        plan.steps[0].body.as_deref(),
-        Some(&b"{\"IsActive\":true}"[..])
+        bodies,
+        [
+            "{\"IsActive\":true}",
+            "{\"ProfileId\":\"00e000000000001AAA\"}",
+            "{\"UserRoleId\":\"00E000000000001AAA\"}",
+            "{\"ManagerId\":null}",
+        ]
     );
 }
 
@@ -161,19 +183,26 @@ fn a_user_who_is_gone_cannot_be_restored() {
 }
 
 #[test]
-fn an_image_of_another_format_is_refused() {
+fn an_image_of_another_format_is_refused_and_one_of_the_first_format_still_works() {
     let mut image = before(&[], false, "deactivate");
-    image.format = "salesforce.user/2".to_owned();
     let restore = |image: &BeforeImage| {
-        Salesforce::plan_restore(
-            &bench(ScriptedHttp::new()).call(),
-            &target(1, "deactivate"),
-            image,
-        )
-        .unwrap_err()
+        shows(&[user(1, &["IsActive=false"])], &[])
+            .with("FROM UserLicense", seats(5, 4))
+            .restore(&target(1, "deactivate"), image)
     };
-    assert_eq!(restore(&image).kind, FailureKind::Unsupported);
+    image.format = "salesforce.user/3".to_owned();
+    assert_eq!(restore(&image).unwrap_err().kind, FailureKind::Unsupported);
     image.format = "salesforce.user/1".to_owned();
     image.data = b"{".to_vec();
-    assert_eq!(restore(&image).kind, FailureKind::Malformed);
+    assert_eq!(restore(&image).unwrap_err().kind, FailureKind::Malformed);
+    image.data = b"{\"IsActive\":true,\"ProfileId\":\"00e000000000001AAA\",\"UserRoleId\":null,\"ManagerId\":null,\
+        \"IsFrozen\":false,\"UserLoginId\":null,\"LicenseDefinitionKey\":\"SFDC\"}"
+        .to_vec();
+    let plan = restore(&image).unwrap();
+    assert_eq!(plan.steps.len(), 1);
+    assert!(
+        plan.unchecked
+            .iter()
+            .any(|text| text.starts_with("Which permission sets the person had"))
+    );
 }

@@ -5,26 +5,58 @@
 
 use seatwise_connector_sdk::{
     Answer, Failure, FailureKind, failure,
-    reclaim::{Judgement, Verdict},
+    reclaim::{Judgement, Step, Verdict, WriteMethod},
 };
 
 use crate::errors;
 
-/// Judges one answer.
-pub fn judge(answer: &Answer) -> Verdict {
+/// Judges one answer to one step.
+pub fn judge(step: &Step, answer: &Answer) -> Verdict {
     if answer.is_html() {
         return verdict(Judgement::Unknown, errors::of(answer));
     }
-    match answer.status() {
-        // 204 is the documented answer to a PATCH; 200 is the same with a body.
-        200 | 204 => Verdict {
+    match (step.method, answer.status()) {
+        // 204 is the documented answer to a PATCH and a DELETE, 201 that to a POST; 200 is the same with a body.
+        (_, 200 | 204) | (WriteMethod::Post, 201) => Verdict {
             judgement: Judgement::Done,
             detail: None,
         },
-        status => {
+        (_, status) => {
             let detail = errors::of(answer);
-            verdict(judgement(status, &detail), detail)
+            if is_so_already(step, status, &detail) {
+                return Verdict {
+                    judgement: Judgement::AlreadyDone,
+                    detail: Some(detail),
+                };
+            }
+            let judgement = judgement(status, &detail);
+            verdict(judgement, with_advice(judgement, status, detail))
         }
+    }
+}
+
+/// Salesforce says that what was to go is gone, or that what was to be is there. A 404 without a code is some gateway's.
+fn is_so_already(step: &Step, status: u16, detail: &Failure) -> bool {
+    match step.method {
+        WriteMethod::Delete => {
+            detail.code == "ENTITY_IS_DELETED" || status == 404 && detail.code == "NOT_FOUND"
+        }
+        WriteMethod::Post => status == 400 && detail.code == "DUPLICATE_VALUE",
+        WriteMethod::Patch | WriteMethod::Put => false,
+    }
+}
+
+/// A refusal that this connector cannot class keeps the vendor's sentence word by word, and says who goes on from there.
+fn with_advice(judgement: Judgement, status: u16, detail: Failure) -> Failure {
+    if judgement != Judgement::Refused || status != 400 || errors::is_known(&detail.code) {
+        return detail;
+    }
+    Failure {
+        message: format!(
+            "{}; manual work needed in Salesforce, or freeze the person instead",
+            detail.message
+        ),
+        ..detail
     }
 }
 
