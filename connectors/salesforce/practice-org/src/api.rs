@@ -1,7 +1,8 @@
 //! What the org answers, and to whom it hands a request: versions, describe and limits here; tokens, cursors and writes beside. No
 //! sockets here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,7 @@ use crate::bulk::Job;
 use crate::cursors::Cursor;
 use crate::faults::Faults;
 use crate::limits::{Usage, too_long};
-use crate::login::Session;
+use crate::login::Logins;
 use crate::org::Org;
 use crate::query::ApiError;
 use crate::records::{not_allowed, not_found};
@@ -31,10 +32,7 @@ pub(crate) struct State {
     /// Data requests under way.
     pub(crate) under_way: Arc<AtomicU64>,
     pub(crate) base_url: String,
-    /// Token to the app it was given to and when it dies.
-    pub(crate) sessions: HashMap<String, Session>,
-    /// Refresh token to its app; a dead one maps to `None`.
-    pub(crate) refresh: HashMap<String, Option<String>>,
+    pub(crate) logins: Logins,
     pub(crate) cursors: Vec<Cursor>,
     pub(crate) jobs: Vec<Job>,
     /// How many query jobs were made since the start, and when those of the last day were.
@@ -51,6 +49,8 @@ pub(crate) struct Request<'a> {
     pub(crate) bearer: Option<&'a str>,
     pub(crate) basic: Option<&'a str>,
     pub(crate) headers: &'a HeaderMap,
+    /// Where the connection comes from.
+    pub(crate) peer: IpAddr,
     pub(crate) body: &'a [u8],
 }
 
@@ -136,8 +136,7 @@ impl State {
             usage: Usage::default(),
             under_way: Arc::default(),
             base_url,
-            sessions: HashMap::new(),
-            refresh: HashMap::new(),
+            logins: Logins::default(),
             cursors: Vec::new(),
             jobs: Vec::new(),
             jobs_made: 0,
@@ -161,11 +160,11 @@ impl State {
     pub(crate) fn answer(&mut self, request: &Request<'_>) -> Answer {
         let kind = format!("{} {}", request.method, kind_of(request.path));
         *self.requests.entry(kind).or_default() += 1;
-        match request.path {
-            "/services/oauth2/token" => return self.token(request),
-            "/services/oauth2/userinfo" => return self.userinfo(request),
-            "/services/data" | "/services/data/" => return self.versions(),
-            _ => {}
+        if let Some(answer) = self.login(request) {
+            return answer;
+        }
+        if matches!(request.path, "/services/data" | "/services/data/") {
+            return self.versions();
         }
         if let Some(refusal) = too_long(request) {
             return refusal;
@@ -309,6 +308,10 @@ fn resources(version: &str) -> Answer {
 fn kind_of(path: &str) -> &'static str {
     match path {
         "/services/oauth2/token" => "token",
+        "/services/oauth2/authorize" => "authorize",
+        "/services/oauth2/revoke" => "revoke",
+        "/services/oauth2/introspect" => "introspect",
+        "/services/oauth2/userinfo" => "userinfo",
         path if path.ends_with("/results") => "bulk results",
         path if path.contains("/jobs/query/") => "bulk job",
         path if path.contains("/jobs/query") => "bulk",

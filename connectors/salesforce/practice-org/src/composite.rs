@@ -1,5 +1,7 @@
 //! Several requests in one: `/composite`, whose parts may refer to answers before them, and `/composite/batch` (salesforce.md §2.5).
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
@@ -142,6 +144,8 @@ impl State {
             bearer: None,
             basic: None,
             headers,
+            // Nothing below asks where a part comes from: the whole came in already.
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
             body: &body,
         };
         let is_nested = path.ends_with("/composite") || path.ends_with("/batch");

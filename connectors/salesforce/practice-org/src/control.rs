@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::State;
 use crate::faults::{Faults, KNOBS};
+use crate::login;
 use crate::schema::Object;
 
 /// Answers a control request.
@@ -67,18 +68,12 @@ pub(crate) fn answer(state: &mut State, method: &str, path: &str, body: &[u8]) -
             (200, json!({}))
         }
         ("POST", ["tokens", "revoke"]) => {
-            state.end_sessions();
-            state.refresh.values_mut().for_each(|owner| *owner = None);
+            state.revoke_all();
             (200, json!({}))
         }
-        ("POST", ["tokens", "refresh"]) => {
-            let client = state.org.spec.apps.first().map(|app| app.client_id.clone());
-            let token = format!("5Aep{}", state.mint("refresh"));
-            state.refresh.insert(token.clone(), client);
-            (200, json!({"refresh_token": token}))
-        }
+        ("POST", ["tokens", "refresh"]) => (200, json!({"refresh_token": state.quiet_consent()})),
         ("POST", ["session"]) => (200, json!({"access_token": state.open_session()})),
-        _ => not_found(),
+        (method, path) => login::control(state, method, path, &sent).unwrap_or_else(not_found),
     }
 }
 

@@ -29,6 +29,18 @@ pub const KNOBS: &[(&str, &str)] = &[
         "1: the token endpoint refuses with invalid_grant",
     ),
     ("token_503", "1: the token endpoint answers 503"),
+    (
+        "token_retry_every",
+        "each n-th token request is answered retry_request",
+    ),
+    (
+        "token_error",
+        "the token endpoint answers this refusal, by its name in login/refused.rs, such as rate_limit",
+    ),
+    (
+        "session_refused",
+        "each data call is answered 401 with a text that no new token cures: rest, agent or blacktab",
+    ),
     ("limit_after", "REQUEST_LIMIT_EXCEEDED after n data calls"),
     (
         "concurrent_limit",

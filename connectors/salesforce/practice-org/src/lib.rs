@@ -42,9 +42,10 @@ pub use faults::{Faults, FaultsError, KNOBS};
 pub use ids::widen_id;
 pub use org::Write;
 pub use spec::{
-    Account, App, Approval, Crowd, Dashboard, Entitlement, Group, Job, Licence, LicenceStatus,
-    OrgSpec, Package, PackageStatus, PermissionSet, PermissionSetGroup, PermissionSetLicence,
-    Person, Profile, Refusal, Rights, Role,
+    Account, App, Approval, Crowd, Dashboard, Entitlement, Group, IpRange, Job, Licence,
+    LicenceStatus, LoginHours, LoginPolicy, OrgSpec, Package, PackageStatus, Password,
+    PermissionSet, PermissionSetGroup, PermissionSetLicence, PermittedUsers, Person, PersonLogin,
+    Pkce, Profile, ProfileLogin, RefreshPolicy, Refusal, Rights, Role,
 };
 
 use api::{Shared, State, lock};

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -44,18 +45,18 @@ pub(crate) async fn accept(
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
-        let socket = tokio::select! {
+        let (socket, peer) = tokio::select! {
             _ = stop.changed() => return,
-            accepted = listener.accept() => match accepted { Ok((socket, _)) => socket, Err(_) => continue },
+            accepted = listener.accept() => match accepted { Ok(accepted) => accepted, Err(_) => continue },
         };
         let _ = socket.set_nodelay(true);
         let (state, tls, stop) = (Arc::clone(&state), tls.clone(), stop.clone());
         tokio::spawn(async move {
             match tls {
-                None => serve(socket, state, stop).await,
+                None => serve(socket, peer.ip(), state, stop).await,
                 Some(tls) => {
                     if let Ok(socket) = tls.accept(socket).await {
-                        serve(socket, state, stop).await;
+                        serve(socket, peer.ip(), state, stop).await;
                     }
                 }
             }
@@ -65,12 +66,13 @@ pub(crate) async fn accept(
 
 async fn serve(
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: IpAddr,
     state: Shared,
     mut stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |request| {
         let state = Arc::clone(&state);
-        async move { handle(request, &state).await }
+        async move { handle(request, peer, &state).await }
     });
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
@@ -82,6 +84,7 @@ async fn serve(
 
 async fn handle(
     request: hyper::Request<Incoming>,
+    peer: IpAddr,
     state: &Shared,
 ) -> Result<Response<Body>, CutOff> {
     let (parts, body) = request.into_parts();
@@ -118,6 +121,7 @@ async fn handle(
             .filter(|(kind, _)| kind.eq_ignore_ascii_case("basic"))
             .map(|(_, token)| token),
         headers: &parts.headers,
+        peer,
         body: &body,
     };
     let is_data = path.starts_with("/services/data/v");
@@ -358,6 +362,9 @@ pub(crate) fn certificates(
         "login.salesforce.com".to_owned(),
         "test.salesforce.com".to_owned(),
         my_domain.to_owned(),
+        // The hosts all orgs share, for clients that were told to ask there.
+        "login.salesforce.com".to_owned(),
+        "test.salesforce.com".to_owned(),
     ];
     let certificate = rcgen::CertificateParams::new(names)?.signed_by(&key, &issuer)?;
     let chain = vec![certificate.der().clone()];

@@ -2,7 +2,9 @@
 //!
 //! Plain data, made by tests, the demo and the command line. Nothing here runs.
 
+mod app;
 mod catalog;
+mod login;
 mod people;
 mod rights;
 
@@ -12,10 +14,12 @@ use serde::Serialize;
 
 use crate::ids::{Id, Pod};
 
+pub use app::{App, PermittedUsers, Pkce, RefreshPolicy};
 pub use catalog::{
     Account, Approval, Dashboard, Entitlement, Group, Job, Licence, LicenceStatus, Package,
     PackageStatus, PermissionSet, PermissionSetGroup, PermissionSetLicence, Profile, Role,
 };
+pub use login::{IpRange, LoginHours, LoginPolicy, Password, PersonLogin, ProfileLogin};
 pub use people::{Crowd, Person};
 pub use rights::{Refusal, Rights};
 
@@ -95,8 +99,10 @@ pub struct OrgSpec {
     pub communities: bool,
     /// Release numbers offered by `/services/data/`, lowest and highest. Older ones answer 410.
     pub versions: (u32, u32),
-    /// How long a session lives on the org's clock, milliseconds.
+    /// How long a session lives on the org's clock, milliseconds; an app may say otherwise.
     pub session_ms: i64,
+    /// What the org asks of those who log in.
+    pub login: LoginPolicy,
     /// Compress answers for clients that accept gzip. Off, the org answers plain as Salesforce sometimes does.
     pub gzip: bool,
 }
@@ -187,6 +193,7 @@ impl OrgSpec {
             communities: false,
             versions: (31, 66),
             session_ms: 2 * 3_600_000,
+            login: LoginPolicy::default(),
             gzip: true,
         }
     }
@@ -223,42 +230,3 @@ pub const INTEGRATION_USERNAME: &str = "seatwise@integration.example.com";
 pub const INTEGRATION_PROFILE: &str = "Salesforce API Only System Integrations";
 /// Its licence: counted as a seat, recognised as a service identity by the `_INTEGRATION_USER` ending, free of charge.
 pub const INTEGRATION_LICENCE: &str = "SALESFORCE_INTEGRATION_USER";
-
-/// A connected app or external client app.
-#[derive(Debug, Clone, Serialize)]
-pub struct App {
-    /// Consumer key.
-    pub client_id: String,
-    /// Consumer secret.
-    #[serde(skip)]
-    pub client_secret: String,
-    /// Username the client credentials grant runs as; none gives "no client credentials user enabled".
-    pub run_as: Option<String>,
-    /// Whether the client credentials grant is switched on.
-    pub client_credentials: bool,
-    /// Whether refresh tokens may be used.
-    pub refresh_tokens: bool,
-    /// Refresh token rotation: each refresh gives a new token, using a dead one revokes the grant.
-    pub rotation: bool,
-    /// Scopes granted.
-    pub scopes: Vec<String>,
-    /// The app's policy refuses this caller's address.
-    pub ip_restricted: bool,
-}
-
-impl App {
-    /// An app with both grants, without rotation, scope `api`.
-    #[must_use]
-    pub fn new(client_id: &str, client_secret: &str, run_as: &str) -> Self {
-        Self {
-            client_id: client_id.to_owned(),
-            client_secret: client_secret.to_owned(),
-            run_as: Some(run_as.to_owned()),
-            client_credentials: true,
-            refresh_tokens: true,
-            rotation: false,
-            scopes: vec!["api".to_owned()],
-            ip_restricted: false,
-        }
-    }
-}
