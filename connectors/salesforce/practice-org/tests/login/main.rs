@@ -11,6 +11,8 @@ mod doors;
 mod jwt;
 mod refresh;
 mod services;
+mod table;
+mod ways;
 
 use reqwest::header::LOCATION;
 use seatwise_practice_org_salesforce::{
