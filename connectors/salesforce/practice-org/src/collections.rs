@@ -195,7 +195,7 @@ impl State {
     }
 }
 
-/// Whether an object is one of the setup objects.
+/// Setup objects and others in one request.
 fn mixed() -> ApiError {
     ApiError::new(
         400,
@@ -217,7 +217,7 @@ fn item(done: Done) -> Value {
     match done {
         Ok(told) => told,
         Err((error, id)) => {
-            let mut told = json!({"success": false, "errors": [{"statusCode": error.code, "message": error.message, "fields": []}]});
+            let mut told = json!({"success": false, "errors": [{"statusCode": error.code, "message": error.message, "fields": error.fields}]});
             if let Some(id) = id {
                 told["id"] = Value::String(id);
             }

@@ -175,7 +175,7 @@ impl State {
 }
 
 fn error_body(error: &ApiError) -> Value {
-    json!([{"message": error.message, "errorCode": error.code}])
+    serde_json::from_slice(&Answer::error(error).body).unwrap_or_default()
 }
 
 fn text(part: &Value, name: &str) -> String {

@@ -223,6 +223,15 @@ async fn what_bulk_does_not_take_is_refused() {
     for (soql, code) in [
         ("SELECT COUNT() FROM User", "API_ERROR"),
         ("SELECT Id FROM User OFFSET 10", "API_ERROR"),
+        (
+            "SELECT UserType, COUNT(Id) FROM User GROUP BY UserType",
+            "API_ERROR",
+        ),
+        ("SELECT MAX(LastLoginDate) FROM User", "API_ERROR"),
+        (
+            "SELECT Id, (SELECT Id FROM PermissionSetLicenseAssignments) FROM User",
+            "API_ERROR",
+        ),
         ("SELECT Id FROM LoginEvent", "INVALIDENTITY"),
         ("SELECT Id FROM UserPermissionAccess", "INVALIDENTITY"),
         ("SELECT Nope FROM User", "INVALID_FIELD"),
@@ -341,4 +350,40 @@ async fn bulk_and_query_give_the_same_rows() {
         .collect();
     assert!(bulk.len() > 100);
     assert_eq!(bulk, rest);
+}
+
+#[tokio::test]
+async fn logins_are_read_whole_with_the_columns_of_a_query() {
+    let mut spec = crowd(200);
+    spec.logins_per_user = 20;
+    let client = Client::of(spec).await;
+    let soql = "SELECT Id, UserId, LoginTime, LoginType, Status FROM LoginHistory";
+    let count = client
+        .query("SELECT COUNT() FROM LoginHistory")
+        .await
+        .json()["totalSize"]
+        .as_u64();
+    let id = client.complete(soql).await;
+    let bulk = rows(&client.results(&id, "").await);
+    assert!(bulk.len() > 1_000);
+    assert_eq!(count, Some(bulk.len() as u64));
+    let ids: std::collections::BTreeSet<_> = bulk.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(ids.len(), bulk.len());
+    assert!(bulk.iter().all(|row| row[2].ends_with('Z')));
+}
+
+#[tokio::test]
+async fn a_long_result_comes_in_pieces() {
+    let client = Client::of(crowd(30_000)).await;
+    let id = client.complete("SELECT Id, Username, Name FROM User").await;
+    let request = client.call(Method::GET, &format!("/jobs/query/{id}/results"));
+    let mut answer = request.header("Accept", "text/csv").send().await.unwrap();
+    assert!(!answer.headers().contains_key("content-length"));
+    let (mut pieces, mut lines) = (0, 0);
+    while let Some(piece) = answer.chunk().await.unwrap() {
+        pieces += 1;
+        lines += piece.iter().filter(|byte| **byte == b'\n').count();
+    }
+    assert_eq!(lines, 30_002);
+    assert!(pieces > 10, "{pieces}");
 }

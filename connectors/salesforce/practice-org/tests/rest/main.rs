@@ -11,6 +11,7 @@ mod composite;
 mod errors;
 mod limits;
 mod records;
+mod seats;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
