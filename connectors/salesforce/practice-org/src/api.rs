@@ -169,9 +169,19 @@ impl State {
         if let Some(refusal) = too_long(request) {
             return refusal;
         }
-        let answer = self
+        let asker = self.org.asker();
+        let mut answer = self
             .data(request)
             .unwrap_or_else(|error| Answer::error(&error));
+        if self.org.asker() != asker
+            && let Some(mut pieces) = answer.pieces.take()
+        {
+            // Made now: later pieces would show what the next caller may see.
+            while let Some(piece) = pieces(self) {
+                answer.body.extend(piece);
+            }
+        }
+        self.org.asked_by(asker);
         self.with_limit_info(answer)
     }
 

@@ -311,6 +311,34 @@ impl Org {
             .unwrap_or(self.spec.rights);
     }
 
+    /// Who asks now, with which rights: to be given back to [`Org::asked_by`].
+    pub(crate) fn asker(&self) -> (Option<u64>, Rights) {
+        (self.viewer, self.rights)
+    }
+
+    /// Puts back who asked before.
+    pub(crate) fn asked_by(&mut self, (viewer, rights): (Option<u64>, Rights)) {
+        self.viewer = viewer;
+        self.rights = rights;
+    }
+
+    /// This call is made by the user of its session, with the rights that the spec gives them or else those in force. The user whom
+    /// the first app runs as changes nothing, so that a test may have [`Org::act_as`] decide.
+    pub(crate) fn asks(&mut self, user: u64) {
+        let app = self.spec.apps.first();
+        let run_as = app.and_then(|app| self.user_named(app.run_as.as_deref()?));
+        if run_as == Some(user) {
+            return;
+        }
+        self.viewer = Some(user);
+        let own = self
+            .person(user)
+            .and_then(|person| self.spec.rights_of.get(&person.username));
+        if let Some(own) = own {
+            self.rights = *own;
+        }
+    }
+
     pub(crate) fn id(&self, object: Object, row: u64) -> Id {
         if object == Object::Organization {
             return Id::parse(&self.spec.org_id).unwrap_or_else(|| Id::of(b"00D", self.pod, 1));

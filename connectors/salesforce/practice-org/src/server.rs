@@ -115,7 +115,10 @@ async fn handle(
         path: &path,
         query,
         bearer: authorization
-            .filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"))
+            // The second is what Salesforce's own older clients write.
+            .filter(|(kind, _)| {
+                kind.eq_ignore_ascii_case("bearer") || kind.eq_ignore_ascii_case("oauth")
+            })
             .map(|(_, token)| token),
         basic: authorization
             .filter(|(kind, _)| kind.eq_ignore_ascii_case("basic"))

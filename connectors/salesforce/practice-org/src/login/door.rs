@@ -76,9 +76,8 @@ impl State {
 
     /// Empty for users that are made up on the fly: they have no login of their own.
     pub(super) fn username_of(&self, user: u64) -> &str {
-        usize::try_from(user)
-            .ok()
-            .and_then(|row| self.org.spec.people.get(row.checked_sub(1)?))
+        self.org
+            .person(user)
             .map_or("", |person| person.username.as_str())
     }
 

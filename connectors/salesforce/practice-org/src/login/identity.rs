@@ -131,9 +131,7 @@ impl State {
     fn claims(&self, user: u64) -> Value {
         let base = &self.base_url;
         let user_id = self.org.id(Object::User, user).as_str().to_owned();
-        let person = usize::try_from(user)
-            .ok()
-            .and_then(|row| self.org.spec.people.get(row.checked_sub(1)?));
+        let person = self.org.person(user);
         let text = |of: fn(&crate::Person) -> &str| person.map_or("", of).to_owned();
         let (first, last) = (text(|p| &p.first_name), text(|p| &p.last_name));
         let username = text(|p| &p.username);

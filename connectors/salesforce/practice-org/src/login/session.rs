@@ -48,7 +48,9 @@ impl State {
     /// A token for the first app's run-as user, for tests that are about something else.
     pub(crate) fn open_session(&mut self) -> String {
         let app = self.org.spec.apps.first().cloned();
-        let user = self.org.running_user().unwrap_or(1);
+        let run_as = app.as_ref().and_then(|app| app.run_as.as_deref());
+        let user = run_as.and_then(|name| self.org.user_named(name));
+        let user = user.unwrap_or(1);
         match app {
             Some(app) => self.mint_session(&app, user, &app.scopes, None),
             None => String::new(),
@@ -212,6 +214,7 @@ impl State {
         if let Some(session) = self.logins.sessions.get_mut(token) {
             session.calls += 1;
         }
+        self.org.asks(session.user);
         let refused = self.faults.text("session_refused");
         if let Some((_, says)) = NOT_CURED.iter().find(|(name, _)| Some(*name) == refused) {
             return Err(refuse(says));

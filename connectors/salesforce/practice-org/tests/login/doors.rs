@@ -1,5 +1,6 @@
 //! Who may come in, when, from where and how often; and when a session that was good ends.
 
+use seatwise_practice_org_salesforce::Rights;
 use serde_json::{Value, json};
 
 use super::{ANA, KEY, NOON, Org, refusal, spec, text};
@@ -164,5 +165,28 @@ async fn every_refused_login_of_a_person_also_stops_at_the_authorize_page() {
             ),
             (error, says)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_session_sees_what_its_own_user_may_see() {
+    let mut spec = spec();
+    let blind = Rights {
+        view_all_users: false,
+        ..Rights::all()
+    };
+    spec.rights_of.insert(ANA.to_owned(), blind);
+    let ana = spec.user_id_of(ANA).unwrap();
+    let org = Org::of(spec).await;
+    let own = text(&org.tokens("api").await, "access_token").to_owned();
+    let (_, machine) = org.client_credentials().await;
+    let all = text(&machine, "access_token").to_owned();
+    let ids = |body: Value| -> Vec<String> {
+        let rows = body["records"].as_array().unwrap().clone();
+        rows.iter().map(|row| text(row, "Id").to_owned()).collect()
+    };
+    for _ in 0..2 {
+        assert_eq!(ids(org.data(&own).await.1), [ana.clone()]);
+        assert_eq!(ids(org.data(&all).await.1).len(), 2);
     }
 }
