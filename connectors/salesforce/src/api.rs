@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use seatwise_connector_sdk::{Answer, Call, Failure, Usage, failure, json};
+use seatwise_connector_sdk::{
+    Answer, Call, Failure, Method, Request, Usage, bindings::seatwise::connector::http::Header,
+    failure, json,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -52,6 +55,46 @@ impl<'a> Api<'a> {
             .header("Accept", "application/json")
             .header("Sforce-Query-Options", BATCH_SIZE)
             .send()?;
+        self.checked(answer)
+    }
+
+    /// A path below `/services/data/vNN.N/` whose answer is CSV.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub fn get_csv(&self, rest: &str) -> Result<Answer, Failure> {
+        let answer = self
+            .call
+            .get(INSTANCE, format!("/services/data/v{}/{rest}", self.version))
+            .header("Accept", "text/csv")
+            .send()?;
+        self.checked(answer)
+    }
+
+    /// A POST below `/services/data/vNN.N/` that reads: the manifest lists which.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub fn post(&self, rest: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+        let header = |name: &str, value: &str| Header {
+            name: name.to_owned(),
+            value: value.as_bytes().to_vec(),
+        };
+        let answer = self.call.send(Request {
+            method: Method::Post,
+            origin: INSTANCE.to_owned(),
+            path_with_query: format!("/services/data/v{}/{rest}", self.version),
+            headers: vec![
+                header("Accept", "application/json"),
+                header("Content-Type", "application/json"),
+            ],
+            body: Some(body),
+        })?;
+        self.checked(answer)
+    }
+
+    /// Notes the limit, and takes 200 with data for an answer.
+    fn checked(&self, answer: Answer) -> Result<Answer, Failure> {
         if let Some(usage) = answer.header("sforce-limit-info").and_then(limit_info) {
             self.usage.set(Some(usage));
         }

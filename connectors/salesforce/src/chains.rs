@@ -1,6 +1,6 @@
 //! The chains of a download and how each is followed from page to page.
 //!
-//! - *users*: all rows of `User` in the order of their id, 2,000 a page.
+//! - *users*: all rows of `User` in the order of their id, 2,000 a page; or by a Bulk job ([`bulk`]) where that takes fewer calls.
 //! - *frozen*: the few rows of `UserLogin` that are frozen. No row: not frozen. The chain exists only where `UserLogin` can be
 //!   read; without it, frozen is unknown.
 //! - *permission-set licences* and *packages*: who holds which. They exist only where they can be read and are wanted.
@@ -17,10 +17,11 @@ use seatwise_connector_sdk::{
 
 use crate::{
     api::{Api, next_locator},
-    holdings,
+    bulk, holdings,
     model::QueryPage,
     org::Org,
-    settings::{LicenceKind, Settings},
+    scope::Scope,
+    settings::{LicenceKind, Reading, Settings},
     soql, time, users,
 };
 
@@ -123,6 +124,20 @@ impl Cursor {
     }
 }
 
+/// The chain of users by REST, after an id; from the beginning where it is empty.
+pub fn users_after(since: Option<i64>, last_id: &str) -> Vec<u8> {
+    Cursor {
+        last_id: last_id.to_owned(),
+        ..Cursor::start(Stage::Users, since)
+    }
+    .write()
+}
+
+/// ` WHERE …` of what changed since a moment; empty for everything.
+pub fn since_filter(since: Option<i64>) -> String {
+    changed_since(since).map_or_else(String::new, |filter| format!(" WHERE {filter}"))
+}
+
 fn changed_since(since: Option<i64>) -> Option<String> {
     let moment = since.and_then(time::literal)?;
     Some(format!("SystemModstamp >= {moment}"))
@@ -135,11 +150,17 @@ fn changed_since(since: Option<i64>) -> Option<String> {
 pub fn begin(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
     let org = Org::of(call)?;
     let settings = Settings::of(call.ctx)?;
+    // Settings that make no sense are told before anything is read.
+    Scope::of(&settings)?;
     let api = Api::new(call, &org.version);
     let since = since.filter(|_| org.has("SystemModstamp"));
-    let filter = changed_since(since).map_or_else(String::new, |filter| format!(" WHERE {filter}"));
-    let expected_accounts = api.count(&format!("SELECT COUNT() FROM User{filter}"))?;
-    let mut chains = vec![Cursor::start(Stage::Users, since).write()];
+    let expected_accounts =
+        api.count(&format!("SELECT COUNT() FROM User{}", since_filter(since)))?;
+    let mut chains = vec![if reads_by_bulk(call, &settings, expected_accounts) {
+        bulk::start(since)
+    } else {
+        Cursor::start(Stage::Users, since).write()
+    }];
     // Freezing does not touch the user's own stamp, and assignments are few: these are always read whole.
     let mut whole = |stage| chains.push(Cursor::start(stage, None).write());
     if org.frozen {
@@ -158,11 +179,38 @@ pub fn begin(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
     })
 }
 
+/// Which way is taken, and in the log why.
+fn reads_by_bulk(call: &Call<'_>, settings: &Settings, users: u64) -> bool {
+    let (rest, bulk) = bulk::calls(users);
+    let is_bulk = match settings.read_users_by {
+        Reading::Rest => false,
+        Reading::Bulk => true,
+        Reading::Auto => bulk < rest,
+    };
+    call.log(
+        Level::Info,
+        if is_bulk {
+            "users are read by Bulk API"
+        } else {
+            "users are read by REST"
+        },
+        &[
+            ("users", &users.to_string()),
+            ("calls_by_rest", &rest.to_string()),
+            ("calls_by_bulk", &bulk.to_string()),
+        ],
+    );
+    is_bulk
+}
+
 /// One page of one chain.
 ///
 /// # Errors
 /// The vendor's, and `malformed` for an answer that contradicts itself.
 pub fn download(call: &Call<'_>, at: &[u8]) -> Result<Page, Failure> {
+    if at.first() == Some(&bulk::CURSOR_VERSION) {
+        return bulk::page(call, at);
+    }
     let cursor = Cursor::read(at)?;
     let org = Org::of(call)?;
     let api = Api::new(call, &org.version);

@@ -1,7 +1,7 @@
 //! Who holds the permission-set licences that tell Sales Cloud from Service Cloud: one query a page of users, and only in
 //! orgs that have these licences (salesforce.md §3.5).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use seatwise_connector_sdk::{Call, Failure, Level};
 use serde::Deserialize;
@@ -18,8 +18,8 @@ use crate::{
 /// The holders among one page of users.
 #[derive(Debug, Default)]
 pub struct Holders {
-    sales: HashSet<String>,
-    service: HashSet<String>,
+    sales: BTreeSet<String>,
+    service: BTreeSet<String>,
 }
 
 impl Holders {

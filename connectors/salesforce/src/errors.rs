@@ -100,13 +100,15 @@ pub fn is_known(code: &str) -> bool {
 
 fn known(code: &str, message: &str) -> Option<FailureKind> {
     Some(match code {
-        "INVALID_SESSION_ID" | "INVALID_LOGIN" | "INVALID_AUTH_HEADER" => FailureKind::Auth,
+        "INVALID_SESSION_ID" | "INVALID_LOGIN" | "INVALID_AUTH_HEADER" | "InvalidSessionId" => {
+            FailureKind::Auth
+        }
         "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "FUNCTIONALITY_NOT_ENABLED" => {
             FailureKind::Permission
         }
         // Daily budget: wait for the rolling window. Too many long requests at once: a moment is enough.
         "REQUEST_LIMIT_EXCEEDED" if message.contains("Concurrent") => FailureKind::RateLimited,
-        "REQUEST_LIMIT_EXCEEDED" => FailureKind::Quota,
+        "REQUEST_LIMIT_EXCEEDED" | "ExceededQuota" => FailureKind::Quota,
         "LOGIN_RATE_EXCEEDED" => FailureKind::RateLimited,
         "UNABLE_TO_LOCK_ROW"
         | "SERVER_UNAVAILABLE"

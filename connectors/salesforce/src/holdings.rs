@@ -3,7 +3,7 @@
 //! Identifiers: `psl:DEVELOPERNAME` and `package:NAMESPACE`. A permission-set licence whose name is hidden, or a package that
 //! is, goes by its id in the same place. Each assignment carries the vendor's own id of it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use seatwise_connector_sdk::{
     Call, Failure, attribute, json,
@@ -189,7 +189,7 @@ pub fn packages(
     let last_id = page.records.last().map(|row| row.id.as_str().to_owned());
     let next = advance(cursor, started_anew, &page, last_id)?;
     let names = if page.records.is_empty() {
-        HashMap::new()
+        BTreeMap::new()
     } else {
         namespaces(api)?
     };
@@ -216,7 +216,7 @@ pub fn packages(
 }
 
 /// Namespace of each package by its id: some dozens of rows.
-fn namespaces(api: &Api<'_>) -> Result<HashMap<String, String>, Failure> {
+fn namespaces(api: &Api<'_>) -> Result<BTreeMap<String, String>, Failure> {
     let rows: Vec<PackageName> =
         api.rows("SELECT Id, NamespacePrefix FROM PackageLicense ORDER BY Id")?;
     Ok(rows

@@ -15,6 +15,7 @@
 mod accounts;
 mod activity;
 mod api;
+mod bulk;
 mod chains;
 mod checks;
 mod clouds;

@@ -343,7 +343,7 @@ fn user_columns(api: &Api<'_>) -> Result<Vec<String>, Failure> {
         // The one column that stands in a WHERE is of no use where it cannot be filtered.
         .filter(|wish| find(wish).is_some_and(|field| field.filterable || wish != "SystemModstamp"))
         .collect();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = std::collections::BTreeSet::new();
     columns.retain(|column| seen.insert(column.clone()));
     Ok(columns)
 }

@@ -16,6 +16,19 @@ pub enum ActivitySource {
     LoginHistory,
 }
 
+/// How all users are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// Whatever takes fewer calls.
+    #[default]
+    Auto,
+    /// Pages of a query.
+    Rest,
+    /// A job of Bulk API 2.0.
+    Bulk,
+}
+
 /// Licences beside the user licence, each of which can be left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,6 +63,8 @@ pub struct Settings {
     pub object_edits: bool,
     /// Rows `LICENCE KEY=PROFILE ID`: to which profile a holder of a user licence is moved.
     pub downgrade_profiles: String,
+    /// How all users are read.
+    pub read_users_by: Reading,
 }
 
 impl Default for Settings {
@@ -68,6 +83,7 @@ impl Default for Settings {
             activity_source: ActivitySource::default(),
             object_edits: false,
             downgrade_profiles: String::new(),
+            read_users_by: Reading::default(),
         }
     }
 }

@@ -43,7 +43,8 @@ const DOWNLOADED: [&str; 16] = [
 /// Feature licences that tell the clouds apart, read whatever the settings say.
 const TELLING: [&str; 2] = ["SupportUser", "MarketingUser"];
 
-fn select(org: &Org, settings: &Settings) -> String {
+/// `SELECT … FROM User` of what a download reads.
+pub fn select(org: &Org, settings: &Settings) -> String {
     let mut columns: Vec<String> = org::REQUIRED_COLUMNS
         .into_iter()
         .filter(|column| *column != "ProfileId")
@@ -78,6 +79,7 @@ pub fn first_page(call: &Call<'_>, org: &Org) -> Result<String, Failure> {
 /// What the queries fail with, and `malformed` for an answer that contradicts itself.
 pub fn page(call: &Call<'_>, api: &Api<'_>, org: &Org, cursor: Cursor) -> Result<Page, Failure> {
     let settings = Settings::of(call.ctx)?;
+    // Settings that make no sense are told before anything is asked.
     let scope = Scope::of(&settings)?;
     let by_key = || {
         format!(
@@ -87,27 +89,42 @@ pub fn page(call: &Call<'_>, api: &Api<'_>, org: &Org, cursor: Cursor) -> Result
         )
     };
     let (answer, started_anew) = fetch(call, api, &cursor, by_key)?;
-    let mut page: QueryPage<'_, UserRow<'_>> = json::parse(answer.body())?;
+    let page: QueryPage<'_, UserRow<'_>> = json::parse(answer.body())?;
     let last_id = page.records.last().map(|row| row.id.as_str().to_owned());
     let next = advance(cursor, started_anew, &page, last_id)?;
-    let holders = clouds::of_page(call, api, org, &page.records)?;
-    let mut out = empty_page(api);
+    let mut out = page_of(call, api, org, &settings, &scope, page.records)?;
     out.next = next;
-    out.accounts.reserve(page.records.len());
-    out.assignments.reserve(page.records.len());
+    Ok(out)
+}
+
+/// Rows of users, in the order of their ids, as a page without a next one.
+///
+/// # Errors
+/// What reading the holders of the clouds' licences fails with, and `malformed` for an id that is none.
+pub fn page_of(
+    call: &Call<'_>,
+    api: &Api<'_>,
+    org: &Org,
+    settings: &Settings,
+    scope: &Scope,
+    rows: Vec<UserRow<'_>>,
+) -> Result<Page, Failure> {
+    let holders = clouds::of_page(call, api, org, &rows)?;
+    let mut out = empty_page(api);
+    out.accounts.reserve(rows.len());
+    out.assignments.reserve(rows.len());
     let lens = Lens {
         org,
-        settings: &settings,
+        settings,
         holders: &holders,
     };
-    for row in page.records.drain(..) {
-        if accounts::is_wanted(&row, &scope) {
+    for row in rows {
+        if accounts::is_wanted(&row, scope) {
             accounts::push(&mut out, row, &lens)?;
         } else {
             out.out_of_scope += 1;
         }
     }
-    out.usage = api.usage();
     Ok(out)
 }
 

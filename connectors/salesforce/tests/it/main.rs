@@ -7,6 +7,7 @@
 )]
 
 mod activity;
+mod bulk;
 mod checks;
 mod connection;
 mod cursors;

@@ -35,6 +35,7 @@ pub struct Downloaded {
     pub expected: Option<u64>,
     pub out_of_scope: u64,
     pub pages: usize,
+    pub waits: usize,
 }
 
 impl Link {
@@ -119,10 +120,24 @@ impl Link {
             expected: outline.expected_accounts,
             ..Downloaded::default()
         };
+        // A host waits as long as a failure asks it to; here the time simply passes.
+        let mut ctx = self.ctx.clone();
         for chain in outline.chains {
             let mut at = Some(chain);
             while let Some(cursor) = at {
-                let page = Salesforce::download_subscriptions(&self.call(), &cursor)?;
+                let call = Call::new(&ctx, self, &self.log);
+                let page = match Salesforce::download_subscriptions(&call, &cursor) {
+                    Ok(page) => page,
+                    Err(failure) => {
+                        let Some(wait) = failure.retry_after_ms else {
+                            return Err(failure);
+                        };
+                        got.waits += 1;
+                        ctx.now += i64::try_from(wait).unwrap();
+                        at = Some(cursor);
+                        continue;
+                    }
+                };
                 got.accounts.extend(page.accounts);
                 got.assignments.extend(page.assignments);
                 got.facts.extend(page.facts);

@@ -6,5 +6,7 @@
     reason = "a failing unwrap in a test is the test failing"
 )]
 
+mod bulk;
+mod checks;
 mod link;
 mod whole;
