@@ -25,6 +25,7 @@ mod records;
 mod refusals;
 mod schema;
 mod server;
+pub mod showcase;
 mod soql;
 pub mod spec;
 mod value;

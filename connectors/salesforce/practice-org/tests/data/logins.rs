@@ -1,0 +1,187 @@
+//! `LoginHistory` says the same as `User.LastLoginDate`.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// The newest success of each user, from the history.
+async fn newest(client: &Client) -> BTreeMap<String, String> {
+    let soql = "SELECT UserId, Status, MAX(LoginTime) newest FROM LoginHistory WHERE UserId != NULL GROUP BY UserId, Status LIMIT 2000";
+    let rows = client.rows(soql).await;
+    rows.iter()
+        .filter(|row| row["Status"] == "Success")
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            (text("UserId"), text("newest"))
+        })
+        .collect()
+}
+
+async fn assert_agrees(client: &Client) {
+    let newest = newest(client).await;
+    let (mut kept, mut never) = (0, 0);
+    // Six months and a day before noon of 2026-03-31.
+    let oldest = "2025-09-29T12:00:00.000+0000";
+    for user in client.rows("SELECT Id, LastLoginDate FROM User").await {
+        let known = newest.get(user["Id"].as_str().unwrap());
+        match user["LastLoginDate"].as_str() {
+            Some(last) if last >= oldest => {
+                assert_eq!(known.map(String::as_str), Some(last), "{user}");
+                kept += 1;
+            }
+            _ => {
+                assert_eq!(known, None, "{user}");
+                never += 1;
+            }
+        }
+    }
+    assert!(kept > 10 && never > 1, "{kept} kept, {never} never");
+}
+
+#[tokio::test]
+async fn the_newest_success_of_each_user_is_the_last_login_date() {
+    let client = Client::of(showcase::generate(11, 600, NOW)).await;
+    assert_agrees(&client).await;
+}
+
+#[tokio::test]
+async fn a_login_since_the_start_is_in_both() {
+    let client = Client::showcase().await;
+    assert_agrees(&client).await;
+    let idle = client.user("idle").await;
+    let _ = client
+        .control()
+        .call("POST", &format!("users/{idle}/login"), &json!({}));
+    assert_agrees(&client).await;
+    let soql = format!("SELECT LoginTime, LoginType FROM LoginHistory WHERE UserId = '{idle}'");
+    assert_eq!(client.rows(&soql).await.len(), 1);
+    // A last login that is set back leaves no later success behind.
+    let sales = client.user("sales").await;
+    let back = NOW - 20 * 86_400_000;
+    let _ = client.control().call(
+        "POST",
+        &format!("users/{sales}/login"),
+        &json!({"at_ms": back}),
+    );
+    assert_agrees(&client).await;
+}
+
+#[tokio::test]
+async fn a_window_holds_the_same_rows_as_a_look_at_all() {
+    let client = Client::of(showcase::generate(5, 400, NOW)).await;
+    let all = client
+        .rows("SELECT Id, LoginTime FROM LoginHistory ORDER BY LoginTime")
+        .await;
+    assert!(all.len() > 1_000, "{}", all.len());
+    let times: Vec<&str> = all
+        .iter()
+        .map(|row| row["LoginTime"].as_str().unwrap())
+        .collect();
+    assert!(times.is_sorted());
+    let mut found = 0;
+    for (from, to) in [
+        ("2025-09-01T00:00:00Z", "2025-12-01T00:00:00Z"),
+        ("2025-12-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+        ("2026-03-01T00:00:00Z", "2026-03-30T00:00:00Z"),
+        ("2026-03-30T00:00:00Z", "2026-04-02T00:00:00Z"),
+    ] {
+        found += client
+            .rows(&format!(
+                "SELECT Id FROM LoginHistory WHERE LoginTime >= {from} AND LoginTime < {to}"
+            ))
+            .await
+            .len();
+    }
+    assert_eq!(found, all.len());
+}
+
+#[tokio::test]
+async fn programs_failures_and_unknown_names_can_be_told_apart() {
+    let client = Client::of(showcase::generate(2, 3_000, NOW)).await;
+    let kinds = client
+        .rows("SELECT LoginType, COUNT(Id) n FROM LoginHistory GROUP BY LoginType")
+        .await;
+    let kinds: Vec<&str> = kinds
+        .iter()
+        .map(|row| row["LoginType"].as_str().unwrap())
+        .collect();
+    for label in [
+        "Application",
+        "SAML Sfdc Initiated SSO",
+        "Remote Access 2.0",
+        "Other Apex API",
+        "Lightning Login",
+        "Chatter Communities External User",
+    ] {
+        assert!(kinds.contains(&label), "{label}: {kinds:?}");
+    }
+    let statuses = client
+        .rows("SELECT Status, COUNT(Id) n FROM LoginHistory GROUP BY Status")
+        .await;
+    assert!(
+        statuses
+            .iter()
+            .any(|row| row["Status"] == "Invalid Password")
+    );
+    let failed: u64 = statuses
+        .iter()
+        .filter(|row| row["Status"] != "Success")
+        .map(|row| row["n"].as_u64().unwrap())
+        .sum();
+    assert!(failed > 100, "{failed}");
+    assert!(
+        client
+            .count("SELECT COUNT() FROM LoginHistory WHERE UserId = NULL")
+            .await
+            > 0
+    );
+    let programs = client
+        .rows("SELECT Id FROM User WHERE FirstName = 'Integration' AND LastLoginDate > LAST_N_DAYS:100 AND Profile.UserType = 'Standard' LIMIT 5")
+        .await;
+    for user in programs {
+        let soql = format!(
+            "SELECT Application FROM LoginHistory WHERE UserId = '{}'",
+            user["Id"].as_str().unwrap()
+        );
+        assert!(
+            client
+                .rows(&soql)
+                .await
+                .iter()
+                .all(|row| row["Application"] != "Browser")
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_the_vendor_does_not_filter_or_relate_is_refused() {
+    let client = Client::showcase().await;
+    let (code, message) = client
+        .refusal("SELECT Id FROM LoginHistory WHERE Status = 'Success'")
+        .await;
+    assert_eq!(code, "INVALID_FIELD");
+    assert!(message.contains("field 'Status' can not be filtered in a query call"));
+    assert_eq!(
+        client.refusal("SELECT User.Name FROM LoginHistory").await.0,
+        "INVALID_FIELD"
+    );
+    let (code, message) = client
+        .refusal("SELECT LoginTime, COUNT(Id) FROM LoginHistory GROUP BY LoginTime")
+        .await;
+    assert_eq!(code, "INVALID_FIELD");
+    assert!(message.contains("field 'LoginTime' can not be grouped in a query call"));
+}
+
+#[tokio::test]
+async fn rows_older_than_six_months_go_as_the_clock_moves() {
+    let client = Client::showcase().await;
+    let before = client.count("SELECT COUNT() FROM LoginHistory").await;
+    client.control().set_now(Some(NOW + 120 * 86_400_000));
+    let (_, session) = client.control().call("POST", "session", &Value::Null);
+    let client = Client {
+        token: session["access_token"].as_str().unwrap().to_owned(),
+        ..client
+    };
+    let after = client.count("SELECT COUNT() FROM LoginHistory").await;
+    assert!(after < before && after > 0, "{before}, then {after}");
+}
