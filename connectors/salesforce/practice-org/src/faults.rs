@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::login;
+
 /// Knobs, all off by default. `per mille` knobs are out of 1000 calls; `every` knobs hit each n-th call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Faults {
@@ -35,7 +37,7 @@ pub const KNOBS: &[(&str, &str)] = &[
     ),
     (
         "token_error",
-        "the token endpoint answers this refusal, by its name in login/refused.rs, such as rate_limit",
+        "the token endpoint answers this refusal, such as rate_limit; a name that is none is answered with the list",
     ),
     (
         "session_refused",
@@ -126,6 +128,9 @@ pub enum FaultsError {
     /// No such knob.
     #[error("there is no fault `{0}`; the faults are {1}")]
     Unknown(String, String),
+    /// A value that would do nothing.
+    #[error("the fault `{0}` cannot be `{1}`; it can be {2}")]
+    Value(String, String, String),
 }
 
 impl Faults {
@@ -146,6 +151,11 @@ impl Faults {
             if !KNOBS.iter().any(|(known, _)| *known == name) {
                 let known: Vec<_> = KNOBS.iter().map(|(known, _)| *known).collect();
                 return Err(FaultsError::Unknown(name.to_owned(), known.join(", ")));
+            }
+            let values = login::fault_values(name);
+            if let Some(values) = values.filter(|values| !values.contains(&value)) {
+                let (name, value) = (name.to_owned(), value.to_owned());
+                return Err(FaultsError::Value(name, value, values.join(", ")));
             }
             faults.values.insert(name.to_owned(), value.to_owned());
         }
@@ -210,6 +220,8 @@ mod tests {
                 .contains("rate_503")
         );
         assert!(Faults::parse("rate_503").is_err());
+        let told = Faults::parse("token_error=rate").unwrap_err().to_string();
+        assert!(told.contains("rate_limit"), "{told}");
     }
 
     #[test]

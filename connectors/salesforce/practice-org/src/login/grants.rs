@@ -155,6 +155,8 @@ impl Grants {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn worth(grants: &Grants, token: &str, policy: RefreshPolicy, now: i64) -> Worth {
@@ -211,6 +213,69 @@ mod tests {
                 good,
                 "{policy:?} at {now}"
             );
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Give(u64),
+        /// Refreshes with the n-th token that was ever handed out, rotating.
+        Refresh(usize),
+        Revoke(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (1u64..3).prop_map(Step::Give),
+            (0usize..40).prop_map(Step::Refresh),
+            (0usize..40).prop_map(Step::Revoke),
+        ];
+        proptest::collection::vec(step, 1..60)
+    }
+
+    proptest! {
+        /// After any history a user has at most five live grants, each with one good token, and every other token is dead or gives
+        /// its use away.
+        #[test]
+        fn a_live_grant_has_one_good_token_and_a_user_has_five_grants_at_most(steps in steps()) {
+            let mut grants = Grants::default();
+            let mut handed = Vec::new();
+            let policy = RefreshPolicy::UntilRevoked;
+            for step in steps {
+                match step {
+                    Step::Give(user) => {
+                        let token = format!("t{}", handed.len());
+                        grants.give("app", user, Vec::new(), Some(token.clone()), 0);
+                        handed.push(token);
+                    }
+                    Step::Refresh(n) => match handed.get(n).map(|token| worth(&grants, token, policy, 0)) {
+                        Some(Worth::Good(number)) => {
+                            let fresh = format!("t{}", handed.len());
+                            grants.used(number, Some(&fresh), 0);
+                            prop_assert_eq!(worth(&grants, &handed[n], policy, 0), Worth::Reused(number));
+                            handed.push(fresh);
+                        }
+                        Some(Worth::Reused(number)) => {
+                            grants.revoke(number);
+                            prop_assert_eq!(worth(&grants, &handed[n], policy, 0), Worth::Dead);
+                        }
+                        Some(Worth::Dead) | None => {}
+                    },
+                    Step::Revoke(n) => {
+                        if let Some(number) = handed.get(n).and_then(|token| grants.of_token(token)) {
+                            grants.revoke(number);
+                        }
+                    }
+                }
+                for user in 1..3 {
+                    let live: Vec<_> = grants.live("app", user).collect();
+                    prop_assert!(live.len() <= MOST);
+                    for number in live {
+                        let good = handed.iter().filter(|token| worth(&grants, token, policy, 0) == Worth::Good(number));
+                        prop_assert_eq!(good.count(), 1);
+                    }
+                }
+            }
         }
     }
 }

@@ -106,6 +106,11 @@ impl State {
         if !is_signed_by(certificate, signed, &signature) {
             return Err(refused::BAD_ASSERTION);
         }
+        let is_offline =
+            |scope: &&String| matches!(scope.as_str(), "refresh_token" | "offline_access");
+        if !app.scopes.iter().any(|scope| is_offline(&scope)) {
+            return Err(refused::REFRESH_SCOPE);
+        }
         // A user nobody knows has approved nothing.
         let user = self
             .org
@@ -115,12 +120,8 @@ impl State {
         if !self.has_approved(user, &app) {
             return Err(refused::NOT_APPROVED);
         }
-        let scopes: Vec<String> = app
-            .scopes
-            .iter()
-            .filter(|scope| !matches!(scope.as_str(), "refresh_token" | "offline_access"))
-            .cloned()
-            .collect();
+        let scopes = app.scopes.iter().filter(|scope| !is_offline(scope));
+        let scopes: Vec<String> = scopes.cloned().collect();
         self.token_answer(&app, user, &scopes, None, None)
     }
 }

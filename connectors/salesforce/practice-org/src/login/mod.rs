@@ -71,6 +71,15 @@ impl Parameters {
     }
 }
 
+/// What a fault of the login side may be set to; `None` for faults that are not its own.
+pub(crate) fn fault_values(fault: &str) -> Option<Vec<&'static str>> {
+    match fault {
+        "token_error" => Some(refused::ALL.iter().map(|row| row.name).collect()),
+        "session_refused" => Some(session::NOT_CURED.iter().map(|(name, _)| *name).collect()),
+        _ => None,
+    }
+}
+
 impl State {
     /// Answers what belongs to the login side; `None` for everything else.
     pub(crate) fn login(&mut self, request: &Request<'_>) -> Option<Answer> {

@@ -142,6 +142,12 @@ pub(crate) const SCOPE_NOT_SUPPORTED: Refused = row(
     "invalid_request",
     "scope parameter not supported",
 );
+/// A JWT for an app without the scope `refresh_token` (leandrob/node-salesforce-jwt#3).
+pub(crate) const REFRESH_SCOPE: Refused = row(
+    "refresh_scope",
+    "invalid_request",
+    "refresh_token scope is required and the connected app should be installed and preauthorized",
+);
 pub(crate) const MUST_POST: Refused = row("must_post", "invalid_request", "must use HTTP POST");
 /// A person pressed Deny in the device flow: `invalid_request`, as the FlexNet page prints it (seed 2); the wording is ours.
 pub(crate) const DEVICE_DENIED: Refused = row(
@@ -255,15 +261,8 @@ pub(crate) const ALL: [&Refused; 45] = [
     &IMMEDIATE,
     &UNSUPPORTED_RESPONSE,
     &UNSUPPORTED_TOKEN,
-    &TOO_EAGER,
+    &REFRESH_SCOPE,
 ];
-
-/// A JWT grant that asks for a refresh token without the right to one (leandrob/node-salesforce-jwt#3).
-pub(crate) const TOO_EAGER: Refused = row(
-    "refresh_scope",
-    "invalid_request",
-    "refresh_token scope is required and the connected app should be installed and preauthorized",
-);
 
 impl Refused {
     /// [`MISSING_PARAMETER`] with its name.

@@ -32,7 +32,7 @@ impl Session {
 }
 
 /// 401 texts that no new token cures (jsforce's own list), by the fault `session_refused`.
-const NOT_CURED: [(&str, &str); 3] = [
+pub(super) const NOT_CURED: [(&str, &str); 3] = [
     ("rest", NOT_FOR_REST),
     ("agent", "Connected app is not attached to Agent"),
     ("blacktab", "BlackTab users cannot perform API operations"),

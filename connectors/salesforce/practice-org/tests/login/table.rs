@@ -178,6 +178,15 @@ const TOKEN_ROWS: &[Row] = &[
         &[(400, "invalid_request", "scope parameter not supported")],
     ),
     (
+        "salesforce.refresh_scope",
+        Some("client_id"),
+        &[(
+            400,
+            "invalid_request",
+            "refresh_token scope is required and the connected app should be installed and preauthorized",
+        )],
+    ),
+    (
         "salesforce.invalid_request",
         None,
         &[(

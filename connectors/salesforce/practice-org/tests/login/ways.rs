@@ -78,6 +78,10 @@ pub(crate) async fn token_answer(code: &str, number: usize) -> (u16, Value) {
             app(json!({"approved_by": []}));
             org.bearer(&claims()).await
         }
+        ("salesforce.refresh_scope", _) => {
+            app(json!({"scopes": ["api"]}));
+            org.bearer(&claims()).await
+        }
         ("salesforce.audience", _) => {
             let mut wrong = claims();
             wrong["aud"] = json!("https://test.salesforce.com");
