@@ -46,6 +46,11 @@ async function main() {
   const read = await client.sobject("User").retrieve(few);
   check(undone.every((item) => !item.success) && read.every((row) => row.Title !== "All or none"), "has all undone when one fails and all were wanted");
 
+  const made = await client.sobject("Account").create([{ Name: "One" }, { Name: "Two" }]);
+  const accounts = made.map((item) => item.id);
+  const gone = await client.sobject("Account").destroy([...accounts, accounts[0]]);
+  check(made.every((item) => item.success) && gone.map((item) => item.success).join() === "true,true,false", "makes and deletes records by collections");
+
   const composite = await client.requestPost("/services/data/v62.0/composite", {
     compositeRequest: [
       { method: "GET", referenceId: "one", url: `/services/data/v62.0/sobjects/User/${someone}?fields=ProfileId` },

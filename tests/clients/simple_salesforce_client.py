@@ -6,7 +6,12 @@ import sys
 
 import requests
 from simple_salesforce import Salesforce
-from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest, SalesforceMoreThanOneRecord
+from simple_salesforce.exceptions import (
+    SalesforceAuthenticationFailed,
+    SalesforceMalformedRequest,
+    SalesforceMoreThanOneRecord,
+    SalesforceResourceNotFound,
+)
 
 from practice import ORG, TLS_PORT, Tests, control, lead_to_the_org
 
@@ -53,6 +58,11 @@ same = all(
 )
 check(bulk.keys() == rows.keys() and pages == 3 and same, "reads the same users by Bulk 2.0, in pages")
 
+LOGINS = "SELECT Id, UserId, LoginTime, LoginType, Status FROM LoginHistory"
+listed = {row["Id"]: row["LoginType"] for row in client.query_all_iter(LOGINS)}
+bulk = {row["Id"]: row["LoginType"] for page in client.bulk2.LoginHistory.query(LOGINS) for row in csv.DictReader(io.StringIO(page))}
+check(len(bulk) > 1000 and bulk == listed, "reads the same logins by query and by Bulk 2.0")
+
 try:
     list(client.bulk2.User.query("SELECT Nope FROM User"))
     check(False, "is told what Bulk 2.0 does not run")
@@ -82,6 +92,16 @@ check(
     [item["success"] for item in results] == [True, False] and client.User.get(another)["Title"] == "By a collection",
     "changes records by a collection, answered by position",
 )
+
+made = client.Account.create({"Name": "Made by simple-salesforce"})["id"]
+client.Account.update(made, {"Name": "Renamed"})
+renamed = client.Account.get(made)["Name"]
+client.Account.delete(made)
+try:
+    client.Account.get(made)
+    check(False, "makes, changes and deletes a record")
+except SalesforceResourceNotFound:
+    check(renamed == "Renamed", "makes, changes and deletes a record")
 
 names = {entry["name"] for entry in client.describe()["sobjects"]}
 fields = {field["name"] for field in client.User.describe()["fields"]}

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from practice import ORG, Tests, control, lead_to_the_org
 
@@ -24,8 +25,8 @@ if sys.argv[1] == "--tap":
 
 tests = Tests("tap-salesforce", int(sys.argv[1]))
 folder = Path(tempfile.mkdtemp())
-config, catalog_file, state_file = (folder / name for name in ("config.json", "catalog.json", "state.json"))
-STREAMS = ("Profile", "User", "UserLicense")
+config, catalog, users_only, state_file = (folder / name for name in ("config.json", "catalog.json", "users.json", "state.json"))
+STREAMS = ("LoginHistory", "Profile", "User", "UserLicense")
 
 
 def write(path, content):
@@ -45,13 +46,20 @@ def check(holds, says, log):
         print(log, file=sys.stderr)
 
 
+def count(name):
+    token = control("POST", "session")["access_token"]
+    request = Request(f"{ORG['base_url']}/services/data/v61.0/query?q=SELECT+COUNT()+FROM+{name}", headers={"Authorization": f"Bearer {token}"})
+    with urlopen(request) as answer:
+        return json.load(answer)["totalSize"]
+
+
 def faults(spec):
     control("POST", "faults", {"spec": spec})
 
 
-def sync(*words):
-    """One synchronisation: exit code, ids by stream, last state, log."""
-    code, out, log = tap("--properties", catalog_file, *words)
+def sync(streams, *words):
+    """One synchronisation of a catalog: exit code, ids by stream, last state, log."""
+    code, out, log = tap("--properties", streams, *words)
     messages = [json.loads(line) for line in out.splitlines()]
     ids = {stream: [m["record"]["Id"] for m in messages if m["type"] == "RECORD" and m["stream"] == stream] for stream in STREAMS}
     states = [m["value"] for m in messages if m["type"] == "STATE"]
@@ -80,24 +88,28 @@ for name in STREAMS:
             keys = entry["metadata"].get("valid-replication-keys")
             if keys:
                 entry["metadata"].update({"replication-method": "INCREMENTAL", "replication-key": keys[0]})
-write(catalog_file, {"streams": [streams[name] for name in STREAMS]})
+write(catalog, {"streams": [streams[name] for name in STREAMS]})
+write(users_only, {"streams": [streams["User"]]})
 
-code, ids, state, log = sync()
+code, ids, state, log = sync(catalog)
 users = ids["User"]
 check(code == 0 and len(users) == len(set(users)) == ORG["users"] and ids["UserLicense"] and ids["Profile"], "syncs every user, licence and profile once", log)
+
+logins = ids["LoginHistory"]
+check(len(logins) == len(set(logins)) == count("LoginHistory") > 1000, "syncs every login once", log)
 
 write(state_file, state)
 someone = users[0]
 control("POST", f"users/{someone}/login")
-code, ids, state, log = sync("--state", state_file)
+code, ids, state, log = sync(users_only, "--state", state_file)
 check(code == 0 and someone in ids["User"] and len(ids["User"]) < ORG["users"] / 10, "syncs only what changed afterwards", log)
 
 faults("timeout_days=2000")
-code, ids, state, log = sync()
+code, ids, state, log = sync(users_only)
 faults("")
 check(code == 0 and set(ids["User"]) == set(users) and "QUERY_TIMEOUT" in log, "halves its window on QUERY_TIMEOUT and still has every user", log)
 
 faults("api_used=0.9")
-code, ids, state, log = sync()
+code, ids, state, log = sync(users_only)
 faults("api_used=0")
 check(code != 0 and "REST quota" in log, "stops at its share of the day's requests", log)
