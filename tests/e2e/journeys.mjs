@@ -303,6 +303,15 @@ await check("ben_approves_the_version_and_candidates_open", async () => {
   await shot(ben.page, "candidates-ready");
 });
 
+await check("ticked_candidates_make_a_list_of_their_own", async () => {
+  await ben.page.goto(`${origin}/candidates?state=ready`);
+  for (const name of ["dee", "cy"]) await ben.page.getByRole("checkbox", { name: new RegExp(`${name}@`) }).check();
+  await shot(ben.page, "candidates-ticked");
+  await ben.page.getByRole("button", { name: "List the ticked ones" }).click();
+  await ben.page.waitForURL(/\/batches\/BAT\d+/);
+  assert.match(await ben.page.locator("main").innerText(), /People\s+2/);
+});
+
 await check("the_list_shows_the_literal_requests_and_ben_approves_exactly_it", async () => {
   await ben.page.goto(`${origin}/rules/${RULE}`);
   await ben.page.getByRole("button", { name: "List all that are ready" }).click();
@@ -373,7 +382,7 @@ await check("the_command_line_lists_rules_candidates_batches_and_actions", async
   assert.match(tool("rule", "list"), /RUL0001004/);
   assert.equal(JSON.parse(tool("rule", "preview", RULE, "--json")).rule_number, RULE);
   assert.match(tool("candidate", "show", PAGES.candidate[0].split("/").pop()), /Undone[\s\S]*Undo done/);
-  assert.match(tool("batch", "list"), /BAT0001001[\s\S]*Approved/);
+  assert.match(tool("batch", "list"), /BAT0001002[\s\S]*Approved/);
   assert.match(tool("action", "list"), /Restore/);
   assert.match(tool("reclaim", "status"), /Stopped\s+no/);
 });

@@ -200,7 +200,15 @@ pub fn read_text(file: &Path) -> Result<String, CliError> {
     } else {
         std::fs::read_to_string(file)
     };
-    read.map_err(|error| CliError::own(format!("cannot read {}: {error}", file.display())))
+    read.map_err(|error| {
+        let fix = match error.kind() {
+            std::io::ErrorKind::NotFound => "Check the path; a token's file is named by `seatwise serve` and `seatwise demo` when they start",
+            std::io::ErrorKind::PermissionDenied => "Run the command as the user who owns the file, or give yourself the right to read it",
+            std::io::ErrorKind::InvalidData => "The file is not UTF-8 text; save it as UTF-8",
+            _ => "Check the path and its rights",
+        };
+        CliError::with_fix(format!("cannot read {}: {error}", file.display()), fix)
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::candidate::State;
-use super::rule::{Deciding, Wording};
+use super::rule::{Deciding, FieldChange, Wording};
 use crate::kernel::{
     ActionId, BatchId, CandidateId, ExemptionId, OrgId, ProductId, RuleId, RuleVersionId,
 };
@@ -89,6 +89,8 @@ pub struct RuleView {
     pub sentence: String,
     /// Deciding fields that differ from the version in force.
     pub changed_fields: Vec<String>,
+    /// The same with old and new values, in words.
+    pub changes: Vec<FieldChange>,
     /// Who made the newest version.
     pub author: String,
     /// Decisions about the newest version.

@@ -300,6 +300,75 @@ pub fn differences(old: &Deciding, new: &Deciding) -> Vec<String> {
         .collect()
 }
 
+/// One deciding field that differs, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// Its name; parts of a group are named with a dot.
+    pub field: String,
+    /// What is in force.
+    pub before: String,
+    /// What is proposed.
+    pub after: String,
+}
+
+/// What differs between two versions, old and new value of each.
+#[must_use]
+pub fn changes(old: &Deciding, new: &Deciding) -> Vec<FieldChange> {
+    let (Ok(old), Ok(new)) = (serde_json::to_value(old), serde_json::to_value(new)) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    compare("", &old, &new, &mut found);
+    found
+}
+
+fn compare(
+    path: &str,
+    old: &serde_json::Value,
+    new: &serde_json::Value,
+    found: &mut Vec<FieldChange>,
+) {
+    if old == new {
+        return;
+    }
+    if let (Some(before), Some(after)) = (old.as_object(), new.as_object()) {
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            let inner = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            let null = serde_json::Value::Null;
+            compare(
+                &inner,
+                before.get(key).unwrap_or(&null),
+                after.get(key).unwrap_or(&null),
+                found,
+            );
+        }
+        return;
+    }
+    found.push(FieldChange {
+        field: path.to_owned(),
+        before: in_words(old),
+        after: in_words(new),
+    });
+}
+
+fn in_words(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.replace('_', " "),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -458,5 +527,29 @@ mod tests {
         let rule = Deciding::generated("deactivate");
         let read: Deciding = serde_json::from_str(&rule.canonical()).unwrap();
         assert_eq!(read.digest(), rule.digest());
+    }
+
+    #[test]
+    fn a_changed_field_is_shown_with_its_old_and_its_new_value() {
+        let old = Deciding::generated("deactivate");
+        let mut new = old.clone();
+        new.threshold_days = 90;
+        new.limits.per_day = 7;
+        new.exclusions = ["gus@acme.com".to_owned()].into();
+        let shown: Vec<(String, String, String)> = changes(&old, &new)
+            .into_iter()
+            .map(|c| (c.field, c.before, c.after))
+            .collect();
+        let line =
+            |field: &str, before: String, after: &str| (field.to_owned(), before, after.to_owned());
+        assert_eq!(
+            shown,
+            [
+                line("exclusions", "none".to_owned(), "gus@acme.com"),
+                line("limits.per_day", old.limits.per_day.to_string(), "7"),
+                line("threshold_days", old.threshold_days.to_string(), "90"),
+            ]
+        );
+        assert_eq!(changes(&old, &old), []);
     }
 }

@@ -33,12 +33,19 @@ pub async fn propose(
     tx: &mut Tx,
     manifest: &Manifest,
 ) -> Result<usize, ReclamationError> {
-    let Some(action) = manifest.actions.iter().find(|action| action.frees_seat) else {
-        return Ok(0);
-    };
     let system = Actor::system();
     let products = store::products_without_rule(tx, &manifest.connector.id).await?;
+    let mut proposed = 0;
     for (product, name) in &products {
+        let identifiers = store::identifiers_of(tx, product)
+            .await?
+            .remove(&manifest.connector.id)
+            .unwrap_or_default();
+        let mut actions = manifest.actions_for(&identifiers).into_iter();
+        // Where nothing takes all of a product back, there is nothing to propose.
+        let Some(action) = actions.find(|action| action.frees_seat) else {
+            continue;
+        };
         let now_ms = host.now_ms();
         let (id, version) = (
             RuleId::mint(now_ms, &*host.chance),
@@ -69,8 +76,9 @@ pub async fn propose(
             detail: json!({ "number": number, "product": name, "digest": deciding.digest() }),
         };
         host.audit(tx, &system, entry).await?;
+        proposed += 1;
     }
-    Ok(products.len())
+    Ok(proposed)
 }
 
 async fn need(tx: &mut Tx, key: &str) -> Result<RuleRow, ReclamationError> {
@@ -102,7 +110,11 @@ async fn view(
     let changed_fields = row.in_force.as_ref().map_or_else(Vec::new, |old| {
         rule::differences(&old.deciding, &row.current.deciding)
     });
+    let changes = row.in_force.as_ref().map_or_else(Vec::new, |old| {
+        rule::changes(&old.deciding, &row.current.deciding)
+    });
     Ok(RuleView {
+        changes,
         may_not_approve: authority::objection(host, tx, actor, &row, &row.current).await?,
         open_candidates: store::count_open(tx, &row.id).await?,
         sentence: row.current.deciding.sentence(&row.product),
@@ -225,16 +237,20 @@ pub async fn preview_rule(
     })
 }
 
-/// Actions that the connectors of a product's organizations know; a rule may name only these.
+/// Actions by which the connectors of a product can take all of it back; a rule may name only these.
 async fn known_actions(
     host: &Host,
     tx: &mut Tx,
     product: &ProductId,
 ) -> Result<BTreeSet<String>, ReclamationError> {
     let mut known: Option<BTreeSet<String>> = None;
-    for connector in store::connectors_of(tx, product).await? {
+    for (connector, identifiers) in store::identifiers_of(tx, product).await? {
         let manifest = host.connectors.manifest(&connector)?;
-        let its: BTreeSet<String> = manifest.actions.iter().map(|a| a.id.clone()).collect();
+        let its: BTreeSet<String> = manifest
+            .actions_for(&identifiers)
+            .into_iter()
+            .map(|action| action.id.clone())
+            .collect();
         known = Some(match known {
             None => its,
             Some(both) => both.intersection(&its).cloned().collect(),

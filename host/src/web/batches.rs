@@ -1,6 +1,6 @@
 //! Batches: everybody with the literal requests, and approval B.
 use axum::Form;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, RawForm, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,11 @@ use super::gate::Visitor;
 use super::routes::Route;
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
+use crate::kernel::Problem;
 use crate::reclamation::ReclamationError;
 use crate::reclamation::batches as service;
 use crate::reclamation::model::{BatchView, Difference, RuleView};
-use crate::reclamation::rules;
+use crate::reclamation::{candidates, rules};
 
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
@@ -81,34 +82,89 @@ async fn list(
     list_page(&host, &visitor, frame).await
 }
 
-#[derive(Deserialize)]
+/// A new list: of a rule, its candidates by number (in a text, apart by spaces, commas or lines, or as many ticks); none: all that are
+/// ready. Ticks alone name their rule themselves.
+#[derive(Default)]
 struct New {
-    #[serde(default)]
-    rule: String,
-    /// Numbers, apart by spaces, commas or lines; empty: all that are ready.
-    #[serde(default)]
-    candidates: String,
+    rule: Option<String>,
+    listed: Vec<String>,
+    /// Sent by the list of candidates, where a list of everything is not what is meant.
+    is_picked: bool,
+}
+
+impl New {
+    fn read(form: &[u8]) -> Self {
+        let mut new = Self {
+            is_picked: true,
+            ..Self::default()
+        };
+        for (name, value) in url::form_urlencoded::parse(form) {
+            match &*name {
+                "rule" => {
+                    new.rule = Some(value.into_owned());
+                    new.is_picked = false;
+                }
+                "candidate" | "candidates" => new.listed.extend(
+                    value
+                        .split(|c: char| c.is_whitespace() || c == ',')
+                        .filter(|number| !number.is_empty())
+                        .map(str::to_owned),
+                ),
+                _ => {}
+            }
+        }
+        new
+    }
+}
+
+async fn create(host: &Host, visitor: &Visitor, new: New) -> Result<BatchView, Problem> {
+    let rule = match (new.rule, new.listed.first()) {
+        (Some(rule), _) => rule,
+        (None, Some(first)) => {
+            candidates::get_candidate(host, &visitor.actor, first)
+                .await
+                .map_err(|error| told(&error))?
+                .rule_number
+        }
+        (None, None) => {
+            return Err(Problem::new(
+                "page.nothing_ticked",
+                422,
+                "no candidate is ticked",
+                "Tick the candidates to list, or list all ready ones of a product",
+            ));
+        }
+    };
+    service::create_batch(host, &visitor.actor, &rule, &new.listed)
+        .await
+        .map_err(|error| told(&error))
 }
 
 async fn make(
     State(host): State<Host>,
     visitor: Visitor,
-    Form(form): Form<New>,
+    RawForm(form): RawForm,
 ) -> Result<Response, Error> {
-    let listed: Vec<String> = form
-        .candidates
-        .split(|c: char| c.is_whitespace() || c == ',')
-        .filter(|number| !number.is_empty())
-        .map(str::to_owned)
-        .collect();
-    match service::create_batch(&host, &visitor.actor, &form.rule, &listed).await {
+    let new = New::read(&form);
+    let came_from_candidates = new.is_picked;
+    match create(&host, &visitor, new).await {
         Ok(batch) => Ok(chrome::done(
             &format!("/batches/{}", batch.number),
             "batch-made",
         )),
-        Err(error) => {
-            let frame = Chrome::of(&host, &visitor).troubled(Some(told(&error)));
-            list_page(&host, &visitor, frame).await
+        Err(problem) => {
+            let frame = Chrome::of(&host, &visitor).troubled(Some(problem));
+            if came_from_candidates {
+                super::candidates::list_page(
+                    &host,
+                    &visitor,
+                    frame,
+                    super::candidates::Asked::default(),
+                )
+                .await
+            } else {
+                list_page(&host, &visitor, frame).await
+            }
         }
     }
 }

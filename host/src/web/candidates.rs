@@ -76,8 +76,8 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Deserialize)]
-struct Asked {
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
     #[serde(default)]
     state: String,
     #[serde(default)]
@@ -101,6 +101,8 @@ pub(super) struct CandidatesPage {
     pub search: String,
     /// Rules with a version in force, to put a batch together from.
     pub rules: Vec<RuleView>,
+    /// Somebody who may make lists looks at candidates that can be listed.
+    pub can_pick: bool,
     pub next: Option<String>,
 }
 
@@ -109,13 +111,25 @@ async fn list(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
+    let done: Done = Done::of(asked.done.clone());
+    let frame = Chrome::of(&host, &visitor).done(&done);
+    list_page(&host, &visitor, frame, asked).await
+}
+
+/// The list, below whatever the frame has to say.
+pub(super) async fn list_page(
+    host: &Host,
+    visitor: &Visitor,
+    frame: Chrome,
+    asked: Asked,
+) -> Result<Response, Error> {
     let filter = CandidateFilter {
         state: Standing::parse(&asked.state),
         search: Some(asked.search.clone()).filter(|text| !text.is_empty()),
         after: asked.after,
         ..CandidateFilter::default()
     };
-    let candidates = service::list_candidates(&host, &visitor.actor, &filter, PAGE).await?;
+    let candidates = service::list_candidates(host, &visitor.actor, &filter, PAGE).await?;
     let is_full = i64::try_from(candidates.len()).is_ok_and(|rows| rows >= PAGE);
     let next = candidates.last().filter(|_| is_full).map(|last| {
         let query = url::form_urlencoded::Serializer::new(String::new())
@@ -125,7 +139,7 @@ async fn list(
             .finish();
         format!("/candidates?{query}")
     });
-    let counts = service::count_candidates(&host, &visitor.actor)
+    let counts = service::count_candidates(host, &visitor.actor)
         .await?
         .into_iter()
         .map(|(state, count)| StateCount {
@@ -134,22 +148,23 @@ async fn list(
             is_here: filter.state == Some(state),
         })
         .collect();
-    let rules = rules::list_rules(&host, &visitor.actor)
+    let rules = rules::list_rules(host, &visitor.actor)
         .await?
         .into_iter()
         .filter(|rule| rule.in_force_no.is_some())
         .collect();
-    let done: Done = Done::of(asked.done);
-    let frame = Chrome::of(&host, &visitor).done(&done).titled("Candidates");
+    let can_pick = visitor.actor.may(Permission::WorkCandidates).is_ok()
+        && candidates.iter().any(|it| it.state == Standing::Ready);
     chrome::page(
         "pages/candidates",
-        &frame,
+        &frame.titled("Candidates"),
         &CandidatesPage {
             candidates,
             counts,
             state: asked.state,
             search: asked.search,
             rules,
+            can_pick,
             next,
         },
     )

@@ -14,7 +14,7 @@ use crate::reclamation::candidate::State as Standing;
 use crate::reclamation::model::{BatchView, RuleView};
 use crate::reclamation::{batches, candidates, rules};
 use crate::reconciliation::model::Savings;
-use crate::reconciliation::{ReconciliationError, service as reconciliation};
+use crate::reconciliation::{PositionView, ReconciliationError, service as reconciliation};
 use crate::sync::{RunState, RunView, service};
 
 /// Runs looked at.
@@ -45,6 +45,8 @@ pub(super) struct OverviewPage {
     /// Candidates that are open, by state.
     pub open: Vec<(Standing, i64)>,
     pub savings: Vec<Savings>,
+    /// Products with seats that a rule names today.
+    pub potential: Vec<PositionView>,
     pub is_calm: bool,
 }
 
@@ -72,9 +74,14 @@ async fn show(State(host): State<Host>, visitor: Visitor) -> Result<Response, Er
         .into_iter()
         .filter(|(state, _)| state.is_open())
         .collect();
-    let savings = match reconciliation::get_reconciliation(&host, actor, None).await {
-        Ok(view) => view.savings,
-        Err(ReconciliationError::NotFound(_)) => Vec::new(),
+    let (savings, potential) = match reconciliation::get_reconciliation(&host, actor, None).await {
+        Ok(view) => {
+            let mut named = view.positions;
+            named.retain(|position| position.candidates > 0);
+            named.sort_by_key(|position| std::cmp::Reverse(position.potential_minor));
+            (view.savings, named)
+        }
+        Err(ReconciliationError::NotFound(_)) => (Vec::new(), Vec::new()),
         Err(error) => return Err(error.into()),
     };
     let body = OverviewPage {
@@ -83,6 +90,7 @@ async fn show(State(host): State<Host>, visitor: Visitor) -> Result<Response, Er
         waiting_batches,
         open,
         savings,
+        potential,
         waiting_runs,
         runs,
     };

@@ -45,6 +45,7 @@ async fn world() -> World {
             data_dir: folder.path().to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),
         },
+        stop: crate::kernel::Stop::default(),
     });
     service::ensure_system(&host).await.unwrap();
     World {
@@ -436,6 +437,67 @@ async fn hostile_names_are_shown_as_text() {
     .await;
     assert!(!shown.contains("<script>alert"), "{shown}");
     assert!(shown.contains("&lt;script&gt;alert(1)"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_directory_larger_than_a_form_is_imported_over_the_api_and_any_other_large_body_is_told_what_to_do()
+ {
+    let world = world().await;
+    let ana = world.somebody("ana", &[Role::SamAdmin]).await;
+    let mut csv = String::from("name,email,department\n");
+    for n in 0..40_000 {
+        csv.push_str(&format!(
+            "Person {n},person{n}@acme.example,A department with a long name {n}\n"
+        ));
+    }
+    assert!(csv.len() > 2 * 1024 * 1024);
+    let post = |path: &str, body: serde_json::Value| {
+        Request::post(path.to_owned())
+            .header(header::AUTHORIZATION, ana.bearer.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap()
+    };
+    let body = serde_json::json!({ "csv": csv });
+    for (added, unchanged) in [(40_000, 0), (0, 40_000)] {
+        let answer = world
+            .send(post("/api/v1/people/import", body.clone()))
+            .await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let told: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
+        assert_eq!(
+            (told["added"].as_i64(), told["unchanged"].as_i64()),
+            (Some(added), Some(unchanged)),
+            "{told}"
+        );
+    }
+    let refused = world.send(post("/api/v1/entitlements", body)).await;
+    assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let told: serde_json::Value = serde_json::from_str(&text(refused).await).unwrap();
+    assert_eq!(told["code"], "api.body_too_large");
+    assert!(
+        told["fix"]["text"].as_str().unwrap().contains("Split"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_list_without_a_tick_is_refused_where_the_ticks_are() {
+    let world = world().await;
+    let ben = world
+        .somebody("ben", &[Role::Approver, Role::SamUser])
+        .await;
+    let answer = world
+        .send(
+            World::form("/batches", &ben)
+                .body(Body::from(format!("csrf={}", ben.csrf)))
+                .unwrap(),
+        )
+        .await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = text(answer).await;
+    assert!(page.contains("o candidate is ticked"), "{page}");
+    assert!(page.contains("<h1>Removal candidates</h1>"), "{page}");
 }
 
 #[test]

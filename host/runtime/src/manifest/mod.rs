@@ -346,6 +346,9 @@ pub struct Action {
     /// Whether it frees the seat.
     #[serde(default = "yes")]
     pub frees_seat: bool,
+    /// Exact keys, or keys that end in one `*`, of what it takes back. None: everything that no other action names.
+    #[serde(default)]
+    pub identifiers: Vec<String>,
     /// What happens to the person.
     pub says: String,
 }
@@ -386,14 +389,15 @@ impl Product {
     pub fn has(&self, identifier: &str) -> bool {
         self.identifiers
             .iter()
-            .any(|key| Self::key_matches(key, identifier))
+            .any(|key| matches_key(key, identifier))
     }
+}
 
-    fn key_matches(key: &str, identifier: &str) -> bool {
-        match key.strip_suffix('*') {
-            Some(prefix) => identifier.starts_with(prefix),
-            None => key == identifier,
-        }
+/// Whether an identifier is this key, or begins with it where it ends in `*`; matching is by bytes.
+fn matches_key(key: &str, identifier: &str) -> bool {
+    match key.strip_suffix('*') {
+        Some(prefix) => identifier.starts_with(prefix),
+        None => key == identifier,
     }
 }
 
@@ -487,6 +491,27 @@ impl Manifest {
         self.actions.iter().find(|action| action.id == id)
     }
 
+    /// Actions that take back each of these identifiers, in the manifest's order.
+    pub fn actions_for(&self, identifiers: &[String]) -> Vec<&Action> {
+        let names = |action: &Action, identifier: &str| {
+            action
+                .identifiers
+                .iter()
+                .any(|key| matches_key(key, identifier))
+        };
+        let takes_back = |action: &Action, identifier: &str| {
+            if action.identifiers.is_empty() {
+                !self.actions.iter().any(|other| names(other, identifier))
+            } else {
+                names(action, identifier)
+            }
+        };
+        self.actions
+            .iter()
+            .filter(|action| identifiers.iter().all(|it| takes_back(action, it)))
+            .collect()
+    }
+
     /// The grant of that name.
     pub fn grant(&self, id: &str) -> Option<&GrantKind> {
         self.credential.grants.iter().find(|grant| grant.id == id)
@@ -497,7 +522,7 @@ impl Manifest {
         self.products
             .iter()
             .flat_map(|product| product.identifiers.iter().map(move |key| (key, product)))
-            .filter(|(key, _)| Product::key_matches(key, identifier))
+            .filter(|(key, _)| matches_key(key, identifier))
             .max_by_key(|(key, _)| (!key.ends_with('*'), key.len()))
             .map(|(_, product)| product)
     }

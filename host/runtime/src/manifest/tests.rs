@@ -243,3 +243,30 @@ fn a_refusal_has_a_stable_code() {
     assert!(matches!(invalid, ManifestError::Invalid { .. }));
     assert_eq!(invalid.code(), "manifest.invalid");
 }
+
+#[test]
+fn an_action_that_names_identifiers_takes_back_only_those_and_the_others_take_the_rest() {
+    let text = GOOD.replace(
+        "[[actions]]\nid = \"deactivate\"",
+        "[[actions]]\nid = \"remove\"\ntitle = \"Remove\"\ndanger = \"reversible\"\nidentifiers = [\"psl:*\"]\nsays = \"x\"\n\n[[actions]]\nid = \"deactivate\"",
+    );
+    let manifest = Manifest::parse(&text).unwrap();
+    let of = |identifiers: &[&str]| {
+        let identifiers: Vec<String> = identifiers.iter().map(|&it| it.to_owned()).collect();
+        let found = manifest.actions_for(&identifiers);
+        found
+            .into_iter()
+            .map(|it| it.id.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&["psl:Sales"]), ["remove"]);
+    assert_eq!(of(&["SFDC"]), ["deactivate"]);
+    assert_eq!(of(&["SFDC", "psl:Sales"]), Vec::<String>::new());
+    let wrong = text.replace("psl:*", "*psl");
+    assert!(
+        Manifest::parse(&wrong)
+            .unwrap_err()
+            .to_string()
+            .contains("remove")
+    );
+}

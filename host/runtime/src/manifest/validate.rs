@@ -30,6 +30,14 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
             || format!("[[actions]] \"{}\"", action.id),
             "id must be [a-z0-9-]{1,64}",
         )?;
+        require(
+            action
+                .identifiers
+                .iter()
+                .all(|key| !key.is_empty() && !key.trim_end_matches('*').contains('*')),
+            || format!("[[actions]] \"{}\"", action.id),
+            "an identifier is a key, or the beginning of one and a `*` at its end",
+        )?;
     }
     settings(manifest)?;
     products(manifest)?;

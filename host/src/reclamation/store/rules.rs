@@ -1,5 +1,7 @@
 //! SQL of rules, their versions, and the decisions about them.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -193,20 +195,25 @@ pub(in crate::reclamation) async fn reword(
     Ok(())
 }
 
-/// Connectors whose organizations hold a product.
-pub(in crate::reclamation) async fn connectors_of(
+/// A product's identifiers by the connector that knows them.
+pub(in crate::reclamation) async fn identifiers_of(
     tx: &mut Tx,
     product: &ProductId,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
     let rows = sqlx::query(
-        "select distinct connector_id from identifiers where product_id = $1 order by connector_id",
+        "select connector_id, identifier from identifiers where product_id = $1 order by connector_id, identifier",
     )
     .bind(product.as_str())
     .fetch_all(tx.conn())
     .await?;
-    rows.iter()
-        .map(|row| Ok(row.try_get("connector_id")?))
-        .collect()
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in &rows {
+        found
+            .entry(row.try_get("connector_id")?)
+            .or_default()
+            .push(row.try_get("identifier")?);
+    }
+    Ok(found)
 }
 
 pub(in crate::reclamation) async fn insert_rule(
