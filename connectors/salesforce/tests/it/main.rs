@@ -20,6 +20,7 @@ mod licences;
 mod lookups;
 mod moves;
 mod pools;
+mod readme;
 mod reclaim;
 mod restore;
 mod shelf;

@@ -5,6 +5,7 @@ use std::sync::Once;
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Call, Connector, Context, Failure, FailureKind, Http, Method, Request, Response,
+    activity::ActivityDay,
     bindings::seatwise::connector::http::Header,
     consumption::Pool,
     failure,
@@ -147,6 +148,32 @@ impl Link {
             }
         }
         Ok(got)
+    }
+
+    /// All days of activity since a moment, each page once.
+    ///
+    /// # Errors
+    /// The first failure of the connector.
+    pub fn activity(&self, since: i64) -> Result<Vec<ActivityDay>, Failure> {
+        let outline = Salesforce::begin_activity(&self.call(), since)?;
+        self.follow_activity(outline.chains)
+    }
+
+    /// Chains of activity to their ends.
+    ///
+    /// # Errors
+    /// The first failure of the connector.
+    pub fn follow_activity(&self, chains: Vec<Vec<u8>>) -> Result<Vec<ActivityDay>, Failure> {
+        let mut days = vec![];
+        for chain in chains {
+            let mut at = Some(chain);
+            while let Some(cursor) = at {
+                let page = Salesforce::pull_user_activity(&self.call(), &cursor)?;
+                days.extend(page.days);
+                at = page.next;
+            }
+        }
+        Ok(days)
     }
 
     /// Every page of what the vendor counts.

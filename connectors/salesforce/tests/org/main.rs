@@ -6,7 +6,10 @@
     reason = "a failing unwrap in a test is the test failing"
 )]
 
+mod activity;
 mod bulk;
 mod checks;
+mod kinds;
 mod link;
+mod property;
 mod whole;
