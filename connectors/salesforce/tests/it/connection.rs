@@ -269,7 +269,7 @@ fn the_manifest_and_the_component_know_the_same_licence_keys() {
             keys.map(move |key| (key.as_str().unwrap().to_owned(), name.clone()))
                 .collect::<Vec<_>>()
         })
-        .filter(|(_, name)| name != "Salesforce Integration")
+        .filter(|(key, name)| name != "Salesforce Integration" && !key.contains(':'))
         .collect();
     listed.sort();
     let rows: Vec<String> = listed
@@ -294,4 +294,27 @@ fn the_manifest_and_the_component_know_the_same_licence_keys() {
             "{key}: {name}, {product:?}"
         );
     }
+}
+
+#[test]
+fn every_feature_licence_that_is_read_is_a_product_of_the_manifest() {
+    let manifest = include_str!("../../connector.toml");
+    let features: Vec<&str> = manifest
+        .split("\"feature:")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(features.len(), 15);
+    let flags: Vec<String> = features
+        .iter()
+        .map(|feature| format!("UserPermissions{feature}=true"))
+        .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let page = crate::downloads::first(crate::rows(&[crate::user(1, &flags)])).unwrap();
+    let read: Vec<&str> = page
+        .assignments
+        .iter()
+        .filter_map(|seat| seat.identifier.strip_prefix("feature:"))
+        .collect();
+    assert_eq!(read, features);
 }
