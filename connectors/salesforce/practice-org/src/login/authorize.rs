@@ -111,9 +111,8 @@ impl State {
                 .get("prompt")
                 .is_some_and(|words| words.split(' ').any(|prompt| prompt == word))
         };
-        let known = browser_of(request)
-            .and_then(|cookie| self.logins.browsers.get(cookie))
-            .copied()
+        let known = self
+            .browser_user(request)
             .filter(|_| !prompts("login") && !prompts("select_account"));
         let visit = Visit {
             client_id: app.client_id.clone(),
@@ -236,6 +235,11 @@ impl State {
                 .live(&app.client_id, user)
                 .next()
                 .is_some()
+    }
+
+    /// Who signed in with this browser before.
+    pub(super) fn browser_user(&self, request: &Request<'_>) -> Option<u64> {
+        self.logins.browsers.get(browser_of(request)?).copied()
     }
 
     fn keep(&mut self, visit: Visit) -> String {

@@ -126,7 +126,7 @@ impl State {
         let visit = Visit {
             client_id: device.client_id.clone(),
             scopes: device.scopes.clone(),
-            user: None,
+            user: self.browser_user(request),
             // Typing a code is no consent: somebody may have been sent it.
             asks_again: true,
             goal: Goal::Device(number),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::refused::{self, Refused};
 use crate::api::State;
-use crate::spec::{App, Password, PermittedUsers, ProfileLogin};
+use crate::spec::{App, IpRange, Password, PermittedUsers, ProfileLogin};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -22,11 +22,9 @@ impl State {
             return Err(refused::IP_OR_HOURS);
         }
         let profile = self.profile_login(user).cloned().unwrap_or_default();
-        let is_in_range = profile
-            .ip_ranges
-            .iter()
-            .any(|range| (range.first..=range.last).contains(&peer));
-        if !profile.ip_ranges.is_empty() && !app.ip_relaxed && !is_in_range {
+        let is_in = |ranges: &[IpRange]| ranges.iter().any(|range| range.contains(peer));
+        let is_trusted = app.ip_relaxed || is_in(&app.trusted_ranges);
+        if !profile.ip_ranges.is_empty() && !is_trusted && !is_in(&profile.ip_ranges) {
             return Err(refused::IP_RESTRICTED);
         }
         if let Some(hours) = profile.hours

@@ -100,6 +100,10 @@ impl State {
         Some(match path {
             "/services/oauth2/authorize" => self.authorize(request),
             "/services/oauth2/token" => self.token(request),
+            // Where an app without a page of its own sends the browser; the person copies the code from the address (seed 4).
+            "/services/oauth2/success" => {
+                pages::end("Authorization Successful", "You may close this window.")
+            }
             "/services/oauth2/revoke" => self.revoke(request),
             "/services/oauth2/introspect" => self.introspect(request),
             "/services/oauth2/userinfo" => self.userinfo(request),

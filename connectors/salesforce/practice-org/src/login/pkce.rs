@@ -64,6 +64,19 @@ mod tests {
     }
 
     #[test]
+    fn the_overlong_verifier_of_jsforce_is_taken() {
+        let verifier = "v".repeat(171);
+        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+        assert_eq!(verify(Some(&digest), Some(&verifier)), Ok(()));
+        let short = "v".repeat(42);
+        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(short.as_bytes()));
+        assert_eq!(
+            verify(Some(&digest), Some(&short)),
+            Err(refused::BAD_VERIFIER)
+        );
+    }
+
+    #[test]
     fn a_wrong_verifier_and_a_missing_one_are_refused_differently() {
         let wrong = verify(Some(CHALLENGE), Some(&VERIFIER.replace('d', "e")));
         assert_eq!(wrong.unwrap_err().error, "invalid_request");

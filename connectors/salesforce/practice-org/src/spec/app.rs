@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::login::IpRange;
+
 /// A connected app or external client app.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +57,9 @@ pub struct App {
     pub ip_restricted: bool,
     /// "Relax IP restrictions": the ranges of the user's profile are not asked for.
     pub ip_relaxed: bool,
+    /// "Trusted IP ranges for OAuth web server flow": from here too the ranges of the profile are not asked for. Counts for every
+    /// grant of this org.
+    pub trusted_ranges: Vec<IpRange>,
     /// The session policy demands high assurance, which no token of this org has: each call answers 401.
     pub high_assurance: bool,
     /// Session timeout of the app's own policy, milliseconds; none is the org's.
@@ -90,6 +95,7 @@ impl App {
             known_from_ms: None,
             ip_restricted: false,
             ip_relaxed: false,
+            trusted_ranges: Vec::new(),
             high_assurance: false,
             session_ms: None,
         }

@@ -79,6 +79,14 @@ pub struct IpRange {
     pub last: IpAddr,
 }
 
+impl IpRange {
+    /// Whether the address lies in it.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        (self.first..=self.last).contains(&address)
+    }
+}
+
 /// State of a person's login.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -10,6 +10,7 @@ mod device;
 mod doors;
 mod jwt;
 mod refresh;
+mod seeds;
 mod services;
 mod table;
 mod ways;

@@ -116,3 +116,22 @@ async fn there_is_a_refresh_token_only_where_scope_and_app_have_one() {
         (400, "unsupported_grant_type", "unsupported_grant_type")
     );
 }
+
+#[tokio::test]
+async fn two_refreshers_at_once_cost_the_grant() {
+    let org = Org::with(|app| app.rotation = true).await;
+    let tokens = org.tokens("api refresh_token").await;
+    let token = text(&tokens, "refresh_token");
+    let (one, other) = tokio::join!(org.refresh(token), org.refresh(token));
+    let (good, dead) = if one.0 == 200 {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    assert_eq!((good.0, refusal(&dead)), (200, DEAD));
+    assert_eq!(
+        refusal(&org.refresh(text(&good.1, "refresh_token")).await),
+        DEAD
+    );
+    assert_eq!(org.data(text(&good.1, "access_token")).await.0, 401);
+}
