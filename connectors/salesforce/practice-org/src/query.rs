@@ -329,3 +329,6 @@ fn keys(names: &Names<'_>, order: &[Order]) -> Result<Vec<Key>, ApiError> {
     };
     order.iter().map(key).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Each user has one place for each entry of the catalogue; whether the place holds a row follows from the spec or the seed, unless
 //! a call deleted it. Rows that calls created come after. Counts of pools are kept with every change, never made up.
 
-use super::users::{FEATURES, feature_of};
+use super::users::{DRAWN_FEATURES, FEATURES, feature_of};
 use super::{Fields, Org, Value};
 use crate::crowd::Draw;
 use crate::schema::Object;
@@ -89,8 +89,11 @@ impl Org {
         if let Some(licence) = self.licence_of(user) {
             self.pools.licence_used[licence] += by;
         }
-        for (at, column) in FEATURES.into_iter().enumerate() {
-            if self.has_feature(user, column) {
+        // Most users are made up and unchanged: no need to ask for what they cannot have.
+        let is_drawn = self.person(user).is_none() && !self.overlays.contains_key(&user);
+        let places = 0..FEATURES.len();
+        for at in places.filter(|at| !is_drawn || DRAWN_FEATURES.contains(at)) {
+            if self.has_feature(user, FEATURES[at]) {
                 self.pools.feature_used[at] += by;
             }
         }
@@ -159,8 +162,7 @@ impl Org {
         match self.person(user) {
             Some(person) => person
                 .permission_set_licences
-                .iter()
-                .any(|name| *name == licence.developer_name),
+                .contains(&licence.developer_name),
             None => self.is_drawn(user, at as u64, licence.crowd_per_mille),
         }
     }
@@ -168,10 +170,7 @@ impl Org {
     fn starts_with_package(&self, user: u64, at: usize) -> bool {
         let package = &self.spec.packages[at];
         match self.person(user) {
-            Some(person) => person
-                .packages
-                .iter()
-                .any(|name| *name == package.namespace),
+            Some(person) => person.packages.contains(&package.namespace),
             None => self.is_drawn(user, 100_000 + at as u64, package.crowd_per_mille),
         }
     }

@@ -82,9 +82,11 @@ impl Org {
                     count(&mut metrics.features[at]);
                 }
             }
-            for (_, given) in self.givens_of(Object::PermissionSetLicenseAssign, user) {
-                if let super::assignments::Given::SetLicence(at) = given {
-                    count(&mut metrics.sets[at]);
+            if !metrics.sets.is_empty() {
+                for (_, given) in self.givens_of(Object::PermissionSetLicenseAssign, user) {
+                    if let super::assignments::Given::SetLicence(at) = given {
+                        count(&mut metrics.sets[at]);
+                    }
                 }
             }
             if let Some(profile) = self.profile_of(user) {

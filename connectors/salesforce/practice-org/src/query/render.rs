@@ -17,7 +17,7 @@ use crate::value::{Value, write_string};
 pub(super) enum Node {
     Field(&'static Field),
     Parent(Step, Vec<Node>),
-    Children(Children),
+    Children(Box<Children>),
 }
 
 /// A bound sub-query.
@@ -61,7 +61,7 @@ fn add(nodes: &mut Vec<Node>, steps: &[Step], field: &'static Field) {
     }
 }
 
-/// Binds the sub-queries of a query and puts them where they stand, after the plain columns before them.
+/// Binds the sub-queries of a query and puts them after its plain columns.
 pub(super) fn add_children(
     org: &Org,
     names: &Names<'_>,
@@ -96,7 +96,7 @@ pub(super) fn add_children(
             Some(filter) => Some(Binder::new(org, &names).bind(filter)?),
             None => None,
         };
-        nodes.push(Node::Children(Children {
+        nodes.push(Node::Children(Box::new(Children {
             name,
             object: *object,
             back,
@@ -104,7 +104,7 @@ pub(super) fn add_children(
             order: keys(&names, &inner.order)?,
             limit: inner.limit.unwrap_or(usize::MAX),
             nodes: self::nodes(&names.columns(inner)?),
-        }));
+        })));
     }
     Ok(())
 }
