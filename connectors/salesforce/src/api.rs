@@ -169,16 +169,24 @@ pub fn next_locator(
     next: Option<&Text<'_>>,
     used: &str,
 ) -> Result<Option<String>, Failure> {
+    next_path(done, next.map(|next| next.as_str().to_owned()), used)
+}
+
+/// See [`next_locator`].
+///
+/// # Errors
+/// As [`next_locator`].
+pub fn next_path(done: bool, next: Option<String>, used: &str) -> Result<Option<String>, Failure> {
     if done {
         return Ok(None);
     }
-    let Some(next) = next.map(Text::as_str) else {
+    let Some(next) = next else {
         return Err(failure::malformed(
             "missing_locator",
             "Salesforce says that there are more rows and not where",
         ));
     };
-    if !is_query_locator(next) {
+    if !is_query_locator(&next) {
         return Err(failure::malformed(
             "foreign_locator",
             "The next page is said to be somewhere else than in this org's query resource; it was not followed",
@@ -190,7 +198,7 @@ pub fn next_locator(
             "The next page is said to be the page just read",
         ));
     }
-    Ok(Some(next.to_owned()))
+    Ok(Some(next))
 }
 
 /// `/services/data/vNN.N/query/LOCATOR` with nothing in it that could lead elsewhere.

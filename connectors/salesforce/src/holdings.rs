@@ -6,25 +6,38 @@
 use std::collections::BTreeMap;
 
 use seatwise_connector_sdk::{
-    Call, Failure, attribute, json,
+    Call, Failure, attribute, failure, json,
     subscriptions::{Assignment, Page},
 };
 use serde::Deserialize;
 
 use crate::{
-    api::Api,
+    api::{Api, next_path},
     chains::{Cursor, advance, empty_page, fetch},
     ids,
     model::{ProfileRow, QueryPage, Text},
     org::Org,
     scope::{Scope, Subject},
-    settings::Settings,
+    settings::{LicenceKind, Settings},
 };
 
 /// Prefix of the identifier of a permission-set licence.
 pub const PERMISSION_SET_LICENCE: &str = "psl:";
 /// Prefix of the identifier of a managed package.
 pub const PACKAGE: &str = "package:";
+
+/// What is read of each assignment of a permission-set licence.
+const LICENCE_ASSIGNS: &str = "SELECT Id, AssigneeId, PermissionSetLicenseId, PermissionSetLicense.DeveloperName, \
+    PermissionSetLicense.MasterLabel FROM PermissionSetLicenseAssign";
+/// What is read of each package seat.
+const PACKAGE_SEATS: &str = "SELECT Id, UserId, PackageLicenseId FROM UserPackageLicense";
+/// Pages that the holdings of 200 people may take.
+const FEW_PAGES: usize = 20;
+
+/// The query with more columns; each starts with its comma.
+fn with_columns(select: &str, more: &str) -> String {
+    select.replacen(" FROM ", &format!("{more} FROM "), 1)
+}
 
 /// The holder, as far as the filters ask.
 #[derive(Debug, Deserialize)]
@@ -112,9 +125,8 @@ pub fn permission_set_licences(
     let scope = Scope::of(&Settings::of(call.ctx)?)?;
     let by_key = || {
         format!(
-            "SELECT Id, AssigneeId, PermissionSetLicenseId, PermissionSetLicense.DeveloperName, \
-             PermissionSetLicense.MasterLabel{} FROM PermissionSetLicenseAssign{} ORDER BY Id",
-            holder_columns("Assignee", org, &scope),
+            "{}{} ORDER BY Id",
+            with_columns(LICENCE_ASSIGNS, &holder_columns("Assignee", org, &scope)),
             cursor.filter("")
         )
     };
@@ -124,25 +136,26 @@ pub fn permission_set_licences(
     let mut out = empty_page(api);
     out.next = advance(cursor, started_anew, &page, last_id)?;
     for row in page.records {
-        if !is_wanted(&scope, row.assignee.as_ref()) {
-            continue;
+        if is_wanted(&scope, row.assignee.as_ref()) {
+            push_licence(&mut out, row);
         }
-        let licence = row.permission_set_license;
-        let (name, label) = licence.map_or((None, None), |licence| {
-            (licence.developer_name, licence.master_label)
-        });
-        let Some(key) = name.or(row.permission_set_license_id) else {
-            continue;
-        };
+    }
+    Ok(out)
+}
+
+fn push_licence(out: &mut Page, row: LicenceAssign<'_>) {
+    let (name, label) = row.permission_set_license.map_or((None, None), |licence| {
+        (licence.developer_name, licence.master_label)
+    });
+    if let Some(key) = name.or(row.permission_set_license_id) {
         push(
-            &mut out,
+            out,
             row.assignee_id,
             format!("{PERMISSION_SET_LICENCE}{}", key.into_string()),
             row.id,
             label.map(Text::into_string),
         );
     }
-    Ok(out)
 }
 
 #[derive(Debug, Deserialize)]
@@ -179,8 +192,8 @@ pub fn packages(
     let scope = Scope::of(&Settings::of(call.ctx)?)?;
     let by_key = || {
         format!(
-            "SELECT Id, UserId, PackageLicenseId{} FROM UserPackageLicense{} ORDER BY Id",
-            holder_columns("User", org, &scope),
+            "{}{} ORDER BY Id",
+            with_columns(PACKAGE_SEATS, &holder_columns("User", org, &scope)),
             cursor.filter("")
         )
     };
@@ -196,23 +209,83 @@ pub fn packages(
     let mut out = empty_page(api);
     out.next = next;
     for row in page.records {
-        if !is_wanted(&scope, row.user.as_ref()) {
-            continue;
+        if is_wanted(&scope, row.user.as_ref()) {
+            push_seat(&mut out, row, &names);
         }
-        let Some(package) = row.package_license_id.as_ref().map(Text::as_str) else {
-            continue;
-        };
-        let package = ids::widen(package).map_or_else(|| package.to_owned(), Into::into);
-        let key = names.get(&package).cloned().unwrap_or(package);
-        push(
-            &mut out,
-            row.user_id,
-            format!("{PACKAGE}{key}"),
-            row.id,
-            None,
-        );
     }
     Ok(out)
+}
+
+fn push_seat(out: &mut Page, row: PackageSeat<'_>, names: &BTreeMap<String, String>) {
+    let Some(package) = row.package_license_id.as_ref().map(Text::as_str) else {
+        return;
+    };
+    let package = ids::widen(package).map_or_else(|| package.to_owned(), Into::into);
+    let key = names.get(&package).cloned().unwrap_or(package);
+    push(out, row.user_id, format!("{PACKAGE}{key}"), row.id, None);
+}
+
+/// What a few people hold right now, added to a page. The ids are quoted for an IN list.
+///
+/// # Errors
+/// What the queries fail with: a right lost since `identify` fails the look-up, or everybody would seem to hold nothing.
+pub fn of_a_few(
+    api: &Api<'_>,
+    org: &Org,
+    settings: &Settings,
+    list: &str,
+    out: &mut Page,
+) -> Result<(), Failure> {
+    if org.permission_set_licences && settings.reads(LicenceKind::PermissionSetLicences) {
+        let query = format!("{LICENCE_ASSIGNS} WHERE AssigneeId IN ({list}) ORDER BY Id");
+        every_page(api, &query, |body| {
+            let page: QueryPage<'_, LicenceAssign<'_>> = json::parse(body)?;
+            let ends = (page.done, page.next_records_url.map(Text::into_string));
+            page.records
+                .into_iter()
+                .for_each(|row| push_licence(out, row));
+            Ok(ends)
+        })?;
+    }
+    if org.packages && settings.reads(LicenceKind::Packages) {
+        let mut names = None;
+        let query = format!("{PACKAGE_SEATS} WHERE UserId IN ({list}) ORDER BY Id");
+        every_page(api, &query, |body| {
+            let page: QueryPage<'_, PackageSeat<'_>> = json::parse(body)?;
+            let ends = (page.done, page.next_records_url.map(Text::into_string));
+            for row in page.records {
+                let names = match &mut names {
+                    Some(names) => names,
+                    none => none.insert(namespaces(api)?),
+                };
+                push_seat(out, row, names);
+            }
+            Ok(ends)
+        })?;
+    }
+    Ok(())
+}
+
+/// Reads a small query to its end. `page` answers whether it was the last one, and where the next is.
+fn every_page(
+    api: &Api<'_>,
+    query: &str,
+    mut page: impl FnMut(&[u8]) -> Result<(bool, Option<String>), Failure>,
+) -> Result<(), Failure> {
+    let mut answer = api.query(query)?;
+    let mut used = String::new();
+    for _ in 0..FEW_PAGES {
+        let (done, next) = page(answer.body())?;
+        let Some(next) = next_path(done, next, &used)? else {
+            return Ok(());
+        };
+        answer = api.get(&next)?;
+        used = next;
+    }
+    Err(failure::malformed(
+        "endless_query",
+        "A small query did not end",
+    ))
 }
 
 /// Namespace of each package by its id: some dozens of rows.

@@ -9,7 +9,7 @@ use crate::{
     accounts::{self, Lens},
     api::{Api, next_locator},
     chains::{self, Cursor, advance, empty_page, fetch},
-    clouds, ids,
+    clouds, holdings, ids,
     model::{QueryPage, UserLoginRow, UserRow},
     org::{self, Org},
     scope::Scope,
@@ -166,7 +166,7 @@ fn say_frozen_is_unknown(call: &Call<'_>, failure: &Failure) {
     );
 }
 
-/// Fresh facts, frozen included, about at most 200 users. A user that does not exist is simply not in the page.
+/// Fresh facts about at most 200 users: frozen included, and everything they hold. A user that does not exist is simply not in the page.
 ///
 /// # Errors
 /// `invalid-input` for too many ids or for what is none; else what the queries fail with.
@@ -217,6 +217,7 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
         answer = api.get(&next)?;
         used = next;
     }
+    holdings::of_a_few(&api, &org, &settings, &list, &mut out)?;
     if org.frozen {
         match user_logins(&api, &list) {
             Ok(rows) => rows.iter().for_each(|row| push_frozen(&mut out, row)),

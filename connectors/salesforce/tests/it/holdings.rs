@@ -285,3 +285,48 @@ fn a_memo_stays_far_below_its_bound_with_the_most_api_only_users() {
         memo.len()
     );
 }
+
+#[test]
+fn a_look_up_knows_everything_that_people_hold() {
+    let shows = || {
+        ScriptedHttp::new()
+            .get_with(&["FROM User WHERE Id IN"], rows(&[user(5, &[])]))
+            .get_with(
+                &["FROM PermissionSetLicenseAssign WHERE PermissionSetLicenseId IN"],
+                rows(&[]),
+            )
+    };
+    let seat = format!(
+        "{{\"Id\":\"051000000000001AAA\",\"UserId\":{:?},\"PackageLicenseId\":\"050000000000001\"}}",
+        id(5)
+    );
+    let asked = format!("IN ('{}') ORDER BY Id", id(5));
+    let http = shows()
+        .get_with(
+            &["FROM PermissionSetLicenseAssign WHERE AssigneeId", &asked],
+            rows(&[licence_row(1, 5, "\"SalesUserPsl\"")]),
+        )
+        .get_with(
+            &["FROM UserPackageLicense WHERE UserId", &asked],
+            rows(&[seat]),
+        )
+        .get_with(
+            &["FROM PackageLicense"],
+            rows(&["{\"Id\":\"050000000000001AAA\",\"NamespacePrefix\":\"cpq\"}".to_owned()]),
+        )
+        .get_with(&["FROM UserLogin"], rows(&[]));
+    let page = Salesforce::lookup_accounts(&full(http, &[]).call(), &[id(5)]).unwrap();
+    let held: Vec<&str> = page
+        .assignments
+        .iter()
+        .map(|seat| seat.identifier.as_str())
+        .collect();
+    assert_eq!(held, ["SFDC", "psl:SalesUserPsl", "package:cpq"]);
+    // A right that is lost must not look like a licence that is given back.
+    let http = shows().get_with(
+        &["FROM PermissionSetLicenseAssign WHERE AssigneeId"],
+        error(400, "INVALID_TYPE", "no"),
+    );
+    let failure = Salesforce::lookup_accounts(&full(http, &[]).call(), &[id(5)]).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Permission);
+}

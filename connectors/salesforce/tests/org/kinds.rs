@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use seatwise_connector_sdk::{Attribute, consumption::Metric, subscriptions::AccountKind};
+use seatwise_connector_salesforce::Salesforce;
+use seatwise_connector_sdk::{
+    Attribute, Connector,
+    consumption::Metric,
+    subscriptions::{AccountKind, Assignment},
+};
 use seatwise_practice_org_salesforce::{
     Entitlement, Licence, LicenceStatus, OrgSpec, Package, PackageStatus, PermissionSetLicence,
     Person, Profile, worked_example::T0_MS,
@@ -249,4 +254,20 @@ fn company_names_filter_people_and_what_they_hold_but_no_total() {
         "the gap is explained"
     );
     assert_eq!(all.pools().unwrap(), some.pools().unwrap());
+}
+
+#[test]
+fn a_look_up_brings_the_same_as_the_download() {
+    let link = Link::to(varied(), T0_MS);
+    let got = link.download(None).unwrap();
+    let ids: Vec<String> = got.accounts.iter().map(|a| a.id.clone()).collect();
+    let fresh = Salesforce::lookup_accounts(&link.call(), &ids).unwrap();
+    assert_eq!(fresh.accounts, got.accounts);
+    let seats = |seats: &[Assignment]| -> BTreeSet<(String, String)> {
+        seats
+            .iter()
+            .map(|seat| (seat.account.clone(), seat.identifier.clone()))
+            .collect()
+    };
+    assert_eq!(seats(&fresh.assignments), seats(&got.assignments));
 }
