@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from datetime import date, timedelta
 
 import requests
 from simple_salesforce import Salesforce
@@ -58,7 +59,9 @@ same = all(
 )
 check(bulk.keys() == rows.keys() and pages == 3 and same, "reads the same users by Bulk 2.0, in pages")
 
-LOGINS = "SELECT Id, UserId, LoginTime, LoginType, Status FROM LoginHistory"
+# Of days that are over: the oldest logins are forgotten while the test runs.
+since, until = (f"{date.today() - timedelta(days=days)}T00:00:00Z" for days in (30, 1))
+LOGINS = f"SELECT Id, UserId, LoginTime, LoginType, Status FROM LoginHistory WHERE LoginTime >= {since} AND LoginTime < {until}"
 listed = {row["Id"]: row["LoginType"] for row in client.query_all_iter(LOGINS)}
 bulk = {row["Id"]: row["LoginType"] for page in client.bulk2.LoginHistory.query(LOGINS) for row in csv.DictReader(io.StringIO(page))}
 check(len(bulk) > 1000 and bulk == listed, "reads the same logins by query and by Bulk 2.0")
