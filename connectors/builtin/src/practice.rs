@@ -195,7 +195,7 @@ pub async fn scenario(now_ms: i64, users: u64, seed: u64) -> Result<Scenario, Pr
     })
 }
 
-/// A practice org for a connector author: `users` made-up people, http on `port`, https on the next one (free ones for 0).
+/// A practice org for a connector author: about `users` made-up people, or one of each kind for 0; http on `port`, https on the next one (free ones for 0).
 ///
 /// # Errors
 /// [`PracticeError`] naming what is wrong.
@@ -210,12 +210,7 @@ pub async fn serve(
         return Err(PracticeError::Unknown(connector.chars().take(64).collect()));
     }
     let faults = salesforce::Faults::parse(faults.unwrap_or_default())?;
-    let mut spec = salesforce::OrgSpec::new(
-        "00D5g0000000001EAA",
-        "Practice org",
-        "practice.my.salesforce.com",
-    );
-    spec.crowd = (users > 0).then(|| salesforce::Crowd::new(users, seed));
+    let spec = salesforce::showcase::served(users, seed);
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let https = if port == 0 { 0 } else { port.saturating_add(1) };
     let running = RunningOrg::start(

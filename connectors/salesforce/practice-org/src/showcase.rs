@@ -6,6 +6,7 @@
 mod catalogue;
 mod people;
 
+use crate::clock::Clock;
 use crate::spec::{Account, App, Approval, Crowd, Dashboard, Job, OrgSpec, Person};
 
 /// Username that the apps of these orgs run as: a full licence, no administrator.
@@ -148,6 +149,17 @@ pub fn generate(seed: u64, users: u64, t0_ms: i64) -> OrgSpec {
         state: "WAITING".to_owned(),
     }];
     spec
+}
+
+/// What the command line serves: a generated org up to this moment, or without `users` the showcase.
+#[must_use]
+pub fn served(users: u64, seed: u64) -> OrgSpec {
+    let now_ms = Clock::real().now_ms();
+    if users == 0 {
+        showcase(now_ms)
+    } else {
+        generate(seed, users, now_ms)
+    }
 }
 
 /// What was bought and set up, with an administrator and a reader and nobody else.

@@ -225,3 +225,17 @@ async fn what_blocks_a_reclamation_can_be_found() {
     let edits = "SELECT LastModifiedById, COUNT(Id) edits, MAX(LastModifiedDate) newest FROM Opportunity GROUP BY LastModifiedById";
     assert!(client.rows(edits).await.len() > 5);
 }
+
+#[tokio::test]
+async fn the_readme_names_every_object_and_its_first_query_runs_on_what_is_served() {
+    let readme = include_str!("../../README.md");
+    let client = Client::of(showcase::served(30, 1)).await;
+    let listed = client.get("/sobjects").await;
+    for object in listed["sobjects"].as_array().unwrap() {
+        let name = object["name"].as_str().unwrap();
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+    let from = readme.find("q=SELECT").unwrap() + 2;
+    let soql = readme[from..].split('"').next().unwrap();
+    assert_eq!(client.rows(soql).await.len(), 5, "{soql}");
+}
