@@ -127,6 +127,8 @@ pub struct Profile {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    user_type: Option<String>,
+    #[serde(default)]
     user_license: Option<LicenceOf>,
 }
 
@@ -145,6 +147,13 @@ impl Profile {
         self.name
             .as_deref()
             .map_or_else(|| self.id.clone(), look::shown)
+    }
+
+    /// Whether its users can have a role.
+    pub fn takes_role(&self) -> bool {
+        self.user_type
+            .as_deref()
+            .is_none_or(|kind| kind == "Standard")
     }
 
     /// The licence it belongs to.
@@ -173,7 +182,7 @@ impl Profiles {
     pub fn read(api: &Api<'_>, settings: &Settings) -> Result<Self, Failure> {
         let mut all: Option<Vec<Profile>> = look::rows(
             api,
-            "SELECT Id, Name, UserLicense.LicenseDefinitionKey, UserLicense.Name FROM Profile ORDER BY Id",
+            "SELECT Id, Name, UserType, UserLicense.LicenseDefinitionKey, UserLicense.Name FROM Profile ORDER BY Id",
         )?;
         for profile in all.iter_mut().flatten() {
             if let Some(id) = ids::widen(&profile.id) {

@@ -191,6 +191,12 @@ fn ties(facts: &Facts<'_>, user: &User, plan: &mut Plan) {
             owned.join(", ")
         ));
     }
+    if !ties.sees_all() {
+        plan.unchecked.push(
+            "Records, accounts and dashboards that are hidden from the connecting user, which has no View All Data"
+                .to_owned(),
+        );
+    }
     if !unknown.is_empty() {
         plan.unchecked
             .push(format!("How many {} the person owns", unknown.join(", ")));

@@ -2,6 +2,7 @@
 //! From facts that are already read. Pure.
 
 use seatwise_connector_sdk::reclaim::{Plan, Target};
+use serde_json::Value;
 
 use super::{
     Facts, blocker,
@@ -13,8 +14,7 @@ use super::{
 };
 use crate::{fresh::User, org};
 
-const UNCHECKED_DOWNGRADE: [&str; 3] = [
-    "Whether the person's role fits the other licence",
+const UNCHECKED_DOWNGRADE: [&str; 2] = [
     "Whether Salesforce takes away what the other licence does not carry, such as permission-set licences of the old one",
     "Whether the org's own validation rules or triggers on User refuse the change",
 ];
@@ -79,10 +79,14 @@ pub fn downgrade(facts: &Facts<'_>, user: &User, target: &Target, plan: &mut Pla
                 .map(|seat| seat.name())
                 .collect();
             if !bound.is_empty() {
-                plan.consequences.push(format!(
-                    "Permission sets that belong to {} may be taken away by Salesforce, or stop the move; an undo gives back those that are taken: {}",
-                    from.key,
-                    names(bound)
+                plan.blockers.push(blocker(
+                    "sets_of_licence",
+                    format!(
+                        "Permission sets of the person belong to {} and stop the move: {}",
+                        from.key,
+                        names(bound)
+                    ),
+                    Some("A Salesforce administrator takes these permission sets away, then plan again"),
                 ));
             }
         }
@@ -91,18 +95,21 @@ pub fn downgrade(facts: &Facts<'_>, user: &User, target: &Target, plan: &mut Pla
         ),
     }
     plan.consequences.push(BILLED.to_owned());
-    plan.steps.push(steps::patch(
-        facts.org,
-        "User",
-        id,
-        &[("ProfileId", profile.id.as_str().into())],
-        format!(
-            "Sets ProfileId of user {id} to {}, the profile {} of the licence {}",
-            profile.id,
-            profile.name(),
-            to.key
-        ),
-    ));
+    let mut fields: Vec<(&str, Value)> = vec![("ProfileId", profile.id.as_str().into())];
+    let mut says = format!(
+        "Sets ProfileId of user {id} to {}, the profile {} of the licence {}",
+        profile.id,
+        profile.name(),
+        to.key
+    );
+    if !profile.takes_role() && user.user_role_id.is_some() {
+        plan.consequences
+            .push("The person loses the role, which the other licence cannot have".to_owned());
+        fields.push(("UserRoleId", Value::Null));
+        says.push_str(", and empties UserRoleId");
+    }
+    plan.steps
+        .push(steps::patch(facts.org, "User", id, &fields, says));
 }
 
 /// The permission sets that need the licence, then the licence (salesforce.md §4.5).

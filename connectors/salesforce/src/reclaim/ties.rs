@@ -64,6 +64,7 @@ pub struct Ties {
     portal_accounts: Counts,
     portal_users: Counts,
     records: Vec<(&'static str, Counts)>,
+    sees_all: bool,
 }
 
 #[derive(Deserialize)]
@@ -145,7 +146,13 @@ impl Ties {
             portal_accounts,
             portal_users,
             records,
+            sees_all: sees_all(api)?,
         })
+    }
+
+    /// Whether the connecting user sees every record; if not, a count may be too low.
+    pub fn sees_all(&self) -> bool {
+        self.sees_all
     }
 
     /// Scheduled jobs that run as a person.
@@ -198,6 +205,21 @@ fn names_of<'n>(names: &'n Names, user: &str) -> Option<&'n [String]> {
 
 fn count_of(counts: &Counts, user: &str) -> Option<u64> {
     Some(counts.as_ref()?.get(user).copied().unwrap_or(0))
+}
+
+fn sees_all(api: &Api<'_>) -> Result<bool, Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Rights {
+        #[serde(default)]
+        permissions_view_all_data: Option<bool>,
+    }
+    let rows: Option<Vec<Rights>> = look::rows(
+        api,
+        "SELECT PermissionsViewAllData FROM UserPermissionAccess",
+    )?;
+    let first = rows.into_iter().flatten().next();
+    Ok(first.and_then(|rights| rights.permissions_view_all_data) == Some(true))
 }
 
 fn jobs(api: &Api<'_>, list: &str) -> Result<Names, Failure> {

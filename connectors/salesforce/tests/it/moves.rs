@@ -92,6 +92,31 @@ fn the_chosen_profile_decides_and_the_old_licence_is_freed() {
 }
 
 #[test]
+fn a_role_goes_in_the_same_request_where_the_new_licence_cannot_have_one() {
+    let chatter = "{\"Id\":\"00e000000000007AAA\",\"Name\":\"C\",\"UserType\":\"CsnOnly\",\"UserLicense\":{\"LicenseDefinitionKey\":\"PID_CHATTER\",\"Name\":\"Chatter Only\"}}";
+    let org = |over: &[&str]| {
+        org("SFDC=00e000000000007")
+            .with("FROM User WHERE Id IN (", rows(&[user(1, over)]))
+            .holds("FROM Profile", &[chatter])
+    };
+    let with_role = org(&["UserRoleId=\"00E000000000001AAA\""]).plan(target(1, "downgrade"));
+    assert_eq!(
+        only_request(&with_role),
+        "{\"ProfileId\":\"00e000000000007AAA\",\"UserRoleId\":null}"
+    );
+    assert!(
+        with_role
+            .consequences
+            .iter()
+            .any(|it| it.contains("loses the role"))
+    );
+    assert_eq!(
+        only_request(&org(&[]).plan(target(1, "downgrade"))),
+        "{\"ProfileId\":\"00e000000000007AAA\"}"
+    );
+}
+
+#[test]
 fn without_one_clear_profile_nothing_is_sent() {
     for (settings, target, code) in [
         ("", target(1, "downgrade"), "no_target"),
@@ -176,7 +201,7 @@ fn b10_the_last_administrator_is_not_moved() {
 }
 
 #[test]
-fn permission_sets_of_the_old_licence_are_named() {
+fn permission_sets_of_the_old_licence_stop_the_move_and_are_named() {
     let mine = format!(
         "Profile={}",
         profile("P1", "SFDC", "Salesforce").replace(
@@ -201,12 +226,8 @@ fn permission_sets_of_the_old_licence_are_named() {
             ]),
         )
         .plan(target(1, "downgrade"));
-    let said = plan
-        .consequences
-        .iter()
-        .find(|it| it.starts_with("Permission sets that belong to SFDC"))
-        .unwrap();
-    assert!(said.ends_with(": Quotes"));
+    assert_eq!(codes(&plan), ["sets_of_licence"]);
+    assert!(plan.blockers[0].message.ends_with(": Quotes"));
 }
 
 #[test]

@@ -233,6 +233,28 @@ fn what_the_rights_hide_is_said_and_never_taken_for_nothing() {
 }
 
 #[test]
+fn a_count_that_may_be_too_low_is_said() {
+    let hidden = |shelf: &Shelf| {
+        plan(shelf)
+            .unchecked
+            .iter()
+            .any(|it| it.contains("no View All Data"))
+    };
+    let rights = |has: bool| {
+        one().holds(
+            "FROM UserPermissionAccess",
+            &[&format!("{{\"PermissionsViewAllData\":{has}}}")],
+        )
+    };
+    assert!(!hidden(&rights(true)));
+    assert!(hidden(&rights(false)));
+    assert!(hidden(&one().with(
+        "FROM UserPermissionAccess",
+        error(400, "INVALID_FIELD", "No such column")
+    )));
+}
+
+#[test]
 fn what_may_pass_by_itself_gives_no_plan() {
     for (answer, kind) in [
         (

@@ -4,11 +4,12 @@ use std::sync::Once;
 
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
-    Call, Connector, Context, Failure, FailureKind, Http, Method, Request, Response,
+    Answer, Call, Connector, Context, Failure, FailureKind, Http, Method, Request, Response,
     activity::ActivityDay,
     bindings::seatwise::connector::http::Header,
     consumption::Pool,
     failure,
+    reclaim::{Step, WriteMethod},
     subscriptions::{Account, AccountFact, Assignment},
     testkit::Records,
 };
@@ -109,6 +110,68 @@ impl Link {
     /// A call of the host.
     pub fn call(&self) -> Call<'_> {
         Call::new(&self.ctx, self, &self.log)
+    }
+
+    /// Sends a planned step, as the host does after approval.
+    pub fn act(&self, step: &Step) -> Answer {
+        let method = match step.method {
+            WriteMethod::Post => reqwest::Method::POST,
+            WriteMethod::Put => reqwest::Method::PUT,
+            WriteMethod::Patch => reqwest::Method::PATCH,
+            WriteMethod::Delete => reqwest::Method::DELETE,
+        };
+        let url = format!("{}{}", self.org.base_url(), step.path);
+        let mut asked = self.http.request(method, url).bearer_auth(&self.token);
+        if let Some(kind) = &step.content_type {
+            asked = asked.header("Content-Type", kind);
+        }
+        if let Some(body) = &step.body {
+            asked = asked.body(body.clone());
+        }
+        Answer::new(self.finish(asked).unwrap())
+    }
+
+    /// A record or another resource, as the vendor tells it.
+    pub fn get_json(&self, path: &str) -> serde_json::Value {
+        let url = format!("{}{path}", self.org.base_url());
+        let answer = self
+            .finish(self.http.get(url).bearer_auth(&self.token))
+            .unwrap();
+        assert_eq!(answer.status, 200, "{path}");
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// A query, as the vendor answers it.
+    pub fn query(&self, soql: &str) -> serde_json::Value {
+        let q = seatwise_connector_sdk::percent_encode(soql);
+        self.get_json(&format!("/services/data/v62.0/query?q={q}"))
+    }
+
+    /// A change that somebody else makes, which must work.
+    pub fn patch(&self, path: &str, body: &str) {
+        assert_eq!(self.patch_status(path, body), 204, "{path} {body}");
+    }
+
+    /// A change that somebody else tries.
+    pub fn patch_status(&self, path: &str, body: &str) -> u16 {
+        let url = format!("{}{path}", self.org.base_url());
+        let asked = self.http.patch(url).body(body.to_owned());
+        self.finish(asked.bearer_auth(&self.token)).unwrap().status
+    }
+
+    /// A record that somebody else makes.
+    pub fn post(&self, path: &str, body: &str) {
+        let url = format!("{}{path}", self.org.base_url());
+        let asked = self.http.post(url).body(body.to_owned());
+        let answer = self.finish(asked.bearer_auth(&self.token)).unwrap();
+        assert_eq!(answer.status, 201, "{path} {body}");
+    }
+
+    /// A record that somebody else removes.
+    pub fn delete(&self, path: &str) {
+        let url = format!("{}{path}", self.org.base_url());
+        let asked = self.http.delete(url).bearer_auth(&self.token);
+        assert_eq!(self.finish(asked).unwrap().status, 204, "{path}");
     }
 
     /// All chains to their ends, as the host follows them.
@@ -216,6 +279,12 @@ impl Http for Link {
         if let Some(body) = request.body {
             asked = asked.body(body);
         }
+        self.finish(asked)
+    }
+}
+
+impl Link {
+    fn finish(&self, asked: reqwest::RequestBuilder) -> Result<Response, Failure> {
         let cut = |error: reqwest::Error| {
             failure::of(FailureKind::Transient, "cut_body", error.to_string())
         };

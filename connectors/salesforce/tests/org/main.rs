@@ -12,4 +12,6 @@ mod checks;
 mod kinds;
 mod link;
 mod property;
+mod refused;
+mod taking_back;
 mod whole;
