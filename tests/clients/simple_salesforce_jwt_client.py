@@ -52,6 +52,7 @@ check = tests.check
 key, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 app = f"apps/{ORG['client_id']}"
 
+control("POST", "tokens/revoke")  # consents that clients before gave count as approval
 control("POST", app, {"certificate": certificate_of(key), "approved_by": []})
 check("hasn't approved this consumer" in refusal(key), "is refused before the user approved the app")
 control("POST", app, {"approved_by": [PERSON]})
