@@ -180,6 +180,19 @@ impl Org {
         }
     }
 
+    /// A `Permissions…` column of a profile.
+    fn profile_may(&self, at: usize, field: &str) -> Value<'_> {
+        let profile = &self.spec.profiles[at];
+        let is_given = profile
+            .permissions
+            .iter()
+            .any(|name| field.strip_prefix("Permissions") == Some(name));
+        if is_given {
+            return Value::Bool(true);
+        }
+        has(&self.rights_of_profile(at, profile), field)
+    }
+
     fn profile_value(&self, at: usize, field: &str) -> Value<'_> {
         let profile = &self.spec.profiles[at];
         match field {
@@ -189,9 +202,7 @@ impl Org {
                 self.reference(Object::UserLicense, licence as u64 + 1)
             }),
             "CreatedById" | "LastModifiedById" => self.founder(),
-            _ if field.starts_with("Permissions") => {
-                has(&self.rights_of_profile(at, profile), field)
-            }
+            _ if field.starts_with("Permissions") => self.profile_may(at, field),
             _ => self.stamp(field),
         }
     }
@@ -261,7 +272,6 @@ impl Org {
             _ => {}
         }
         if is_profiles {
-            let profile = &self.spec.profiles[at - sets];
             return match field {
                 "Name" => owned(format!("X00e{}", at - sets + 1)),
                 "Label" => owned(format!("00e{}", at - sets + 1)),
@@ -270,14 +280,24 @@ impl Org {
                 "LicenseId" => self.profile_licences[at - sets].map_or(Value::Null, |licence| {
                     self.reference(Object::UserLicense, licence as u64 + 1)
                 }),
-                _ if field.starts_with("Permissions") => {
-                    has(&self.rights_of_profile(at - sets, profile), field)
-                }
+                _ if field.starts_with("Permissions") => self.profile_may(at - sets, field),
                 _ => self.stamp(field),
             };
         }
-        if field.starts_with("Permissions") {
-            return Value::Bool(false);
+        if let Some(permission) = field.strip_prefix("Permissions") {
+            let gives = |set: usize| {
+                let given = &self.spec.permission_sets[set].permissions;
+                given.iter().any(|name| name == permission)
+            };
+            // A group's own set gives what its parts give.
+            let group = (at + 1).saturating_sub(sets + profiles) as u64;
+            return Value::Bool(if at < sets {
+                gives(at)
+            } else {
+                self.components()
+                    .filter(|(of, _)| *of == group)
+                    .any(|(_, set)| usize::try_from(set - 1).is_ok_and(gives))
+            });
         }
         if at < sets {
             let set = &self.spec.permission_sets[at];

@@ -114,10 +114,13 @@ pub(super) fn profiles() -> Vec<Profile> {
             "PID_Overage_High Volume Customer Portal",
             "CspLitePortal",
         ),
-        standard(
-            crate::spec::INTEGRATION_PROFILE,
-            crate::spec::INTEGRATION_LICENCE,
-        ),
+        Profile {
+            permissions: vec!["ApiUserOnly".to_owned()],
+            ..standard(
+                crate::spec::INTEGRATION_PROFILE,
+                crate::spec::INTEGRATION_LICENCE,
+            )
+        },
         standard(
             "Analytics Cloud Integration User",
             "INSIGHTS_INTEGRATION_USER",
@@ -156,8 +159,15 @@ pub(super) fn permission_sets() -> Vec<PermissionSet> {
         PermissionSet::new("Sales_User", "Sales User", None),
         PermissionSet::new("Sales_Coach", "Sales Coach", Some("SalesUserPsl")),
         PermissionSet::new("Service_Agent", "Service Agent", Some("ServiceUserPsl")),
-        PermissionSet::new("Api_Access", "API Access", None),
+        PermissionSet {
+            permissions: vec!["ApiEnabled".to_owned()],
+            ..PermissionSet::new("Api_Access", "API Access", None)
+        },
         PermissionSet::new("Crm_Only", "CRM Only", Some("SFDC")),
+        PermissionSet {
+            permissions: vec!["ApiUserOnly".to_owned()],
+            ..PermissionSet::new("Api_Only", "API Only", None)
+        },
     ]
 }
 

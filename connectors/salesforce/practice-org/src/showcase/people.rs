@@ -56,7 +56,10 @@ pub(super) const NAMES: &[(&str, &str)] = &[
         "leaver",
         "inactive, still holding a permission-set licence and a package",
     ),
-    ("erp", "a program's account with a full licence"),
+    (
+        "erp",
+        "a program's account with a full licence, API-only by a permission set",
+    ),
     ("mailbox", "idle but for a mail plug-in"),
     ("twin.one", "shares its address with twin.two"),
     ("twin.two", "shares its address with twin.one"),
@@ -129,6 +132,7 @@ pub(super) fn showcase(t0_ms: i64) -> Vec<Person> {
         Person {
             is_machine: true,
             last_name: "ERP Sync".to_owned(),
+            permission_sets: names(&["Api_Only"]),
             ..of("erp", "Standard User", Some(0))
         },
         Person {

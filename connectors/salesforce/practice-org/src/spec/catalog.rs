@@ -54,6 +54,8 @@ pub struct Profile {
     pub user_type: String,
     /// Its users are administrators: the last active one cannot be deactivated.
     pub admin: bool,
+    /// `Permissions…` columns that are true beside those that follow from the kind of profile, such as `ApiUserOnly`.
+    pub permissions: Vec<String>,
 }
 
 impl Profile {
@@ -65,6 +67,7 @@ impl Profile {
             licence: licence.to_owned(),
             user_type: user_type.to_owned(),
             admin: false,
+            permissions: Vec::new(),
         }
     }
 }
@@ -110,6 +113,8 @@ pub struct PermissionSet {
     pub label: String,
     /// Key of the user licence or developer name of the permission-set licence it hangs on.
     pub licence: Option<String>,
+    /// `Permissions…` columns that are true, such as `ApiUserOnly`.
+    pub permissions: Vec<String>,
     /// How many of a thousand made-up users with a CRM seat have it; only holders of its permission-set licence do.
     pub crowd_per_mille: u32,
 }
@@ -122,6 +127,7 @@ impl PermissionSet {
             name: name.to_owned(),
             label: label.to_owned(),
             licence: licence.map(str::to_owned),
+            permissions: Vec::new(),
             crowd_per_mille: 0,
         }
     }

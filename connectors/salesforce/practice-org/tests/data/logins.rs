@@ -54,7 +54,19 @@ async fn a_login_since_the_start_is_in_both() {
         .call("POST", &format!("users/{idle}/login"), &json!({}));
     assert_agrees(&client).await;
     let soql = format!("SELECT LoginTime, LoginType FROM LoginHistory WHERE UserId = '{idle}'");
-    assert_eq!(client.rows(&soql).await.len(), 1);
+    assert_eq!(client.rows(&soql).await.len(), 1, "older ones are gone");
+    // The stamp stays where the test says so.
+    let stamp = format!("SELECT SystemModstamp FROM User WHERE Id = '{idle}'");
+    let before = client.cell(&stamp, "SystemModstamp").await;
+    client.control().set_now(Some(NOW + 60_000));
+    let path = format!("users/{idle}/login");
+    let _ = client
+        .control()
+        .call("POST", &path, &json!({"keeps_stamp": true}));
+    assert_eq!(client.cell(&stamp, "SystemModstamp").await, before);
+    let _ = client.control().call("POST", &path, &json!({}));
+    assert_ne!(client.cell(&stamp, "SystemModstamp").await, before);
+    client.control().set_now(Some(NOW));
     // A last login that is set back leaves no later success behind.
     let sales = client.user("sales").await;
     let back = NOW - 20 * 86_400_000;

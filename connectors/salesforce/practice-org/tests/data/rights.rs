@@ -196,3 +196,31 @@ async fn narrower_rights_write_their_own_kind_of_user_only() {
     });
     assert_eq!(client.update("User", &customer, inactive).await.0, 204);
 }
+
+#[tokio::test]
+async fn who_is_api_only_is_told_by_profile_and_permission_set() {
+    let client = Client::showcase().await;
+    let by_set = "SELECT Assignee.Username, PermissionSet.IsOwnedByProfile FROM PermissionSetAssignment WHERE PermissionSet.PermissionsApiUserOnly = true ORDER BY Assignee.Username";
+    let rows = client.rows(by_set).await;
+    let told: Vec<(&str, bool)> = rows
+        .iter()
+        .map(|row| {
+            let name = row["Assignee"]["Username"].as_str().unwrap();
+            (
+                name,
+                row["PermissionSet"]["IsOwnedByProfile"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("erp@example.com", false),
+            ("integration@example.com", true)
+        ]
+    );
+    // The set of a group gives what its parts give.
+    let group = "SELECT PermissionsApiEnabled, PermissionsViewSetup FROM PermissionSet WHERE Type = 'Group'";
+    assert_eq!(client.cell(group, "PermissionsApiEnabled").await, true);
+    assert_eq!(client.cell(group, "PermissionsViewSetup").await, false);
+}
