@@ -1,13 +1,19 @@
 //! What Salesforce's error answers mean.
 //!
 //! The body is a JSON array of `{errorCode, message, fields?}`, sometimes with several elements; gateways send an object,
-//! edge nodes an HTML page. `errorCode` decides. The status is asked only where there is no code.
+//! edge nodes an HTML page. `errorCode` decides. The status is asked where there is no code, and where it says more than any code:
+//! what Salesforce writes under such a status is not recorded (salesforce.md §2.3).
 
 use seatwise_connector_sdk::{Answer, Failure, FailureKind, failure, json};
 use serde::Deserialize;
 
 /// Longest message passed on, in characters; a vendor's sentence is far shorter, a page that is none may not be.
 const MESSAGE_CHARS: usize = 500;
+
+/// Statuses that say it all, whatever code or page comes with them.
+const TOLD_BY_STATUS: [u16; 14] = [
+    300, 304, 405, 406, 409, 410, 412, 414, 415, 420, 428, 431, 502, 504,
+];
 
 /// One element of an error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +59,10 @@ pub fn elements(answer: &Answer) -> Vec<VendorError> {
 
 /// The failure that an answer stands for. Called for every answer that is not the documented success.
 pub fn of(answer: &Answer) -> Failure {
-    if answer.is_html() {
+    if TOLD_BY_STATUS.contains(&answer.status()) {
+        return without_code(answer);
+    }
+    if answer.is_html() && answer.status() != 429 {
         let message = format!(
             "Salesforce answered {} with a web page instead of data, as it does during maintenance",
             answer.status()
@@ -148,10 +157,11 @@ fn by_status(status: u16) -> FailureKind {
         401 => FailureKind::Auth,
         403 => FailureKind::Permission,
         404 => FailureKind::NotFound,
-        409 | 412 => FailureKind::Conflict,
+        300 | 409 | 412 => FailureKind::Conflict,
         // A retired API version.
         410 => FailureKind::Unsupported,
-        414 | 431 => FailureKind::Internal,
+        // The request is ours: a fault of the connector.
+        405 | 406 | 414 | 415 | 428 | 431 => FailureKind::Internal,
         429 => FailureKind::RateLimited,
         420 | 500..=599 => FailureKind::Transient,
         _ => FailureKind::Malformed,
@@ -173,7 +183,17 @@ fn without_code(answer: &Answer) -> Failure {
             "Salesforce answered 420: no route to this org; it may be moving, expired or deleted"
                 .to_owned()
         }
-        _ => format!("Salesforce answered {status} without an error code"),
+        502 | 504 => {
+            format!("Salesforce answered {status}: a gateway in front of the org got no answer")
+        }
+        _ => {
+            let elements = elements(answer);
+            if elements.is_empty() {
+                format!("Salesforce answered {status} without an error code")
+            } else {
+                format!("Salesforce answered {status}: {}", sentence(&elements))
+            }
+        }
     };
     failure::after(
         failure::of(by_status(status), format!("http_{status}"), message),

@@ -42,6 +42,14 @@ pub(crate) const ROWS: &[Row] = &[
         "MULTIPLE_CHOICES",
         "the external id is in more than one record",
     ),
+    row("304", 304, EDGE, ""),
+    row("405", 405, "METHOD_NOT_ALLOWED", "HTTP Method not allowed"),
+    row(
+        "406",
+        406,
+        "NOT_ACCEPTABLE",
+        "there is no such format of this resource",
+    ),
     row(
         "409",
         409,
@@ -49,10 +57,22 @@ pub(crate) const ROWS: &[Row] = &[
         "the request could not be completed because of a conflict with the state of the resource",
     ),
     row(
+        "410",
+        410,
+        "UNSUPPORTED_API_VERSION",
+        "GONE: this API version is retired",
+    ),
+    row(
         "412",
         412,
         "PRECONDITION_FAILED",
         "one or more of the preconditions of the request failed",
+    ),
+    row(
+        "414",
+        414,
+        "URI_TOO_LONG",
+        "The length of the URI exceeds the 16,384-byte limit",
     ),
     row(
         "415",
@@ -67,7 +87,13 @@ pub(crate) const ROWS: &[Row] = &[
         "PRECONDITION_REQUIRED",
         "the request was not conditional",
     ),
-    row("429", 429, "REQUEST_RATE_EXCEEDED", "too many requests"),
+    row(
+        "431",
+        431,
+        "REQUEST_HEADER_FIELDS_TOO_LARGE",
+        "The combined length of the URI and headers exceeds the 16,384-byte limit",
+    ),
+    row("429", 429, "REQUEST_RATE_EXCEEDED", "Too many requests"),
     row(
         "500",
         500,
@@ -267,6 +293,9 @@ impl Row {
 
     /// As it comes over the wire.
     pub(crate) fn answer(&self) -> Answer {
+        if self.status == 304 {
+            return Answer::empty(304);
+        }
         if self.code == EDGE {
             let page = format!(
                 "<html><head><title>{0}</title></head><body>{0}</body></html>",

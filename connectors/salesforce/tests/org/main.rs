@@ -9,6 +9,7 @@
 mod activity;
 mod bulk;
 mod checks;
+mod errors;
 mod kinds;
 mod link;
 mod property;
