@@ -321,3 +321,32 @@ fn redirect(redirect_uri: &str, state: Option<&str>, pairs: &[(&str, &str)]) -> 
         .with("Location", there)
         .with("Cache-Control", "no-store")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_keeps_its_own_parameters_and_the_state_comes_back_as_sent() {
+        let state = "a b&c=d%20#é";
+        let callback = "https://client.example.com/callback?tenant=a%20b";
+        let answer = redirect(callback, Some(state), &[("code", "aPrx==")]);
+        let (_, there) = &answer.headers[0];
+        let there = url::Url::parse(there).unwrap();
+        let pairs: Vec<_> = there.query_pairs().into_owned().collect();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let wanted = [
+            pair("tenant", "a b"),
+            pair("code", "aPrx=="),
+            pair("state", state),
+        ];
+        assert_eq!(pairs, wanted);
+        assert_eq!(there.fragment(), None);
+    }
+
+    #[test]
+    fn an_app_of_a_device_is_called_back_by_its_own_scheme() {
+        let answer = redirect("seatwise:/callback", None, &[("code", "x")]);
+        assert_eq!(answer.headers[0].1, "seatwise:/callback?code=x");
+    }
+}

@@ -143,6 +143,40 @@ async fn a_session_ends_with_its_time_its_user_and_its_app() {
 }
 
 #[tokio::test]
+async fn a_frozen_user_gets_no_token_and_loses_the_session() {
+    let mut spec = spec();
+    spec.people[1].is_frozen = true;
+    let org = Org::of(spec).await;
+    let landing = org.consent(&org.authorize_url(&[]), true);
+    assert_eq!(landing.get("error_description"), "inactive user");
+
+    let org = Org::of(super::spec()).await;
+    let tokens = org.tokens("api refresh_token").await;
+    let (_, machine) = org.client_credentials().await;
+    let soql = "SELECT+Id+FROM+UserLogin+WHERE+UserId+=+'ANA'";
+    let ana = super::spec().user_id_of(ANA).unwrap();
+    let query = org.at(&format!(
+        "/services/data/v62.0/query?q={}",
+        soql.replace("ANA", &ana)
+    ));
+    let (_, rows) = org.get_text(&query, text(&machine, "access_token")).await;
+    let rows: Value = serde_json::from_str(&rows).unwrap();
+    let login = text(&rows["records"][0], "Id").to_owned();
+    let frozen = org
+        .http
+        .patch(org.at(&format!("/services/data/v62.0/sobjects/UserLogin/{login}")))
+        .bearer_auth(text(&machine, "access_token"))
+        .json(&json!({"IsFrozen": true}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(frozen.status().as_u16(), 204);
+    assert_eq!(org.data(text(&tokens, "access_token")).await.0, 401);
+    let refused = org.refresh(text(&tokens, "refresh_token")).await;
+    assert_eq!(refusal(&refused), (400, "invalid_grant", "inactive user"));
+}
+
+#[tokio::test]
 async fn every_refused_login_of_a_person_also_stops_at_the_authorize_page() {
     for (change, error, says) in [
         (
