@@ -23,6 +23,8 @@ pub(crate) struct Cursor {
     pub(crate) pages: Vec<(u64, u64)>,
     pub(crate) served: u64,
     pub(crate) opened_ms: i64,
+    /// Whose it is: each user has their own.
+    pub(crate) owner: Option<u64>,
 }
 
 impl State {
@@ -76,6 +78,7 @@ impl State {
             pages: vec![(0, start)],
             served: 0,
             opened_ms: now,
+            owner: self.org.running_user(),
         });
         let answer = self.page(&id, 0);
         // An answer that is whole needs no cursor.
@@ -88,8 +91,12 @@ impl State {
         }
         self.cursors
             .retain(|cursor| now - cursor.opened_ms < CURSOR_MS);
-        if self.cursors.len() > OPEN_CURSORS {
-            self.cursors.remove(0);
+        let owner = self.org.running_user();
+        let is_own = |cursor: &Cursor| cursor.owner == owner;
+        if self.cursors.iter().filter(|cursor| is_own(cursor)).count() > OPEN_CURSORS
+            && let Some(oldest) = self.cursors.iter().position(is_own)
+        {
+            self.cursors.remove(oldest);
         }
         answer
     }
@@ -106,10 +113,13 @@ impl State {
         let gone = || ApiError::new(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
         let expire_after = self.faults.number("cursor_expire_after");
         let now = self.org.clock.now_ms();
+        let owner = self.org.running_user();
         let at = self
             .cursors
             .iter()
-            .position(|cursor| cursor.id == id && now - cursor.opened_ms < CURSOR_MS)
+            .position(|cursor| {
+                cursor.id == id && cursor.owner == owner && now - cursor.opened_ms < CURSOR_MS
+            })
             .ok_or_else(gone)?;
         if expire_after > 0 && self.cursors[at].served >= expire_after {
             self.cursors.remove(at);

@@ -1,6 +1,7 @@
 //! Quota, concurrency, cursors and time-outs.
 
 use super::*;
+use seatwise_practice_org_salesforce::Person;
 
 fn q(soql: &str) -> String {
     let q: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
@@ -196,4 +197,30 @@ async fn an_address_or_its_headers_over_16384_bytes_are_refused() {
         .call(Method::GET, &long(3_900))
         .header("X-Long", "y".repeat(13_000));
     assert_eq!(client.send(heavy).await.status, 431);
+}
+
+#[tokio::test]
+async fn a_cursor_is_of_use_to_its_user_alone() {
+    let mut spec = crowd(500);
+    let other = Person::new(
+        "Somebody",
+        "Else",
+        "else@example.com",
+        "System Administrator",
+    );
+    spec.people.push(other);
+    let client = Client::of(spec).await;
+    let request = client.call(Method::GET, &q("SELECT Id FROM User"));
+    let page = client
+        .send(request.header("Sforce-Query-Options", "batchSize=200"))
+        .await
+        .json();
+    let next = page["nextRecordsUrl"].as_str().unwrap();
+    client.control().act_as(Some("else@example.com"));
+    assert_eq!(
+        client.get(next).await.refusal(),
+        (400, "INVALID_QUERY_LOCATOR".to_owned())
+    );
+    client.control().act_as(None);
+    assert_eq!(client.get(next).await.status, 200);
 }

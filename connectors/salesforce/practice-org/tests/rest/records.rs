@@ -96,6 +96,9 @@ async fn what_may_not_be_seen_is_neither_listed_nor_described() {
         ..seatwise_practice_org_salesforce::Rights::all()
     };
     client.control().set_rights(fewer);
+    let stale = client.call(Method::GET, "/sobjects/User/describe");
+    let stale = stale.header("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT");
+    assert_eq!(client.send(stale).await.status, 200, "rights have changed");
     assert!(!names(client.get("/sobjects").await.json()).contains(&"UserLogin".to_owned()));
     assert_eq!(client.get("/sobjects/UserLogin/describe").await.status, 404);
 }
