@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     before::SetBefore,
+    holdings::End,
     look::{self, shown},
     restore::Back,
     steps,
@@ -35,6 +36,14 @@ impl Back<'_> {
                 );
                 continue;
             };
+            if licence.end() == Some(End::Over) {
+                self.missing(
+                    "over",
+                    format!("The permission-set licence {name} is not active any more"),
+                    "Renew it, then undo again",
+                );
+                continue;
+            }
             match (licence.total_licenses, licence.used_licenses) {
                 (Some(total), Some(used)) if total >= 0 && used >= total => {
                     self.missing(
@@ -164,6 +173,14 @@ impl Back<'_> {
                 );
                 continue;
             };
+            if package.end() == Some(End::Over) {
+                self.missing(
+                    "over",
+                    format!("The package {name} has expired"),
+                    "Renew it, then undo again",
+                );
+                continue;
+            }
             match (package.allowed_licenses, package.used_licenses) {
                 (Some(allowed), Some(used)) if allowed >= 0 && used >= allowed => {
                     self.missing(

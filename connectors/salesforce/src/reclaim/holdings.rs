@@ -23,6 +23,41 @@ pub struct SetLicence {
     /// Assigned.
     #[serde(default)]
     pub used_licenses: Option<i64>,
+    /// `Active` or `Disabled`.
+    #[serde(default)]
+    status: Option<String>,
+    /// The day it ends.
+    #[serde(default)]
+    expiration_date: Option<String>,
+}
+
+impl SetLicence {
+    /// Why nobody can be given it, now or from some day on.
+    pub fn end(&self) -> Option<End> {
+        End::of(
+            self.status.as_deref() == Some("Disabled"),
+            self.expiration_date.as_deref(),
+        )
+    }
+}
+
+/// The end of what was bought. A plan knows no time, so a day to come and a day gone by are told alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Salesforce says that it is over.
+    Over,
+    /// It ends on that day.
+    On(String),
+}
+
+impl End {
+    fn of(is_over: bool, day: Option<&str>) -> Option<Self> {
+        match day {
+            _ if is_over => Some(Self::Over),
+            Some(day) => Some(Self::On(look::shown(day.get(..10).unwrap_or(day)))),
+            None => None,
+        }
+    }
 }
 
 /// One person holding one permission-set licence.
@@ -144,6 +179,22 @@ pub struct Package {
     /// Assigned.
     #[serde(default)]
     pub used_licenses: Option<i64>,
+    /// `Active`, `Expired`, `Free` or `Trial`.
+    #[serde(default)]
+    status: Option<String>,
+    /// When it ends.
+    #[serde(default)]
+    expiration_date: Option<String>,
+}
+
+impl Package {
+    /// Why nobody can be given a seat, now or from some day on.
+    pub fn end(&self) -> Option<End> {
+        End::of(
+            self.status.as_deref() == Some("Expired"),
+            self.expiration_date.as_deref(),
+        )
+    }
 }
 
 /// One person holding one seat of a package.
@@ -232,7 +283,7 @@ impl Holdings {
         let list = soql::list(people.iter().copied());
         let licences: Option<Vec<SetLicence>> = look::rows(
             api,
-            "SELECT Id, DeveloperName, TotalLicenses, UsedLicenses FROM PermissionSetLicense ORDER BY Id",
+            "SELECT Id, DeveloperName, TotalLicenses, UsedLicenses, Status, ExpirationDate FROM PermissionSetLicense ORDER BY Id",
         )?;
         let licence_seats: Option<Vec<SetLicenceSeat>> = look::rows(
             api,
@@ -261,7 +312,7 @@ impl Holdings {
         });
         let packages: Option<Vec<Package>> = look::rows(
             api,
-            "SELECT Id, NamespacePrefix, AllowedLicenses, UsedLicenses FROM PackageLicense ORDER BY Id",
+            "SELECT Id, NamespacePrefix, AllowedLicenses, UsedLicenses, Status, ExpirationDate FROM PackageLicense ORDER BY Id",
         )?;
         let package_seats: Option<Vec<PackageSeat>> = look::rows(
             api,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Facts, blocker,
     downgrade::{self, Licence},
-    holdings::SetSeat,
+    holdings::{End, SetSeat},
     look::{names, shown},
     plans::BILLED,
     steps,
@@ -215,8 +215,23 @@ pub fn remove_set_licence(facts: &Facts<'_>, user: &User, name: &str, plan: &mut
             shown(name)
         ),
     ));
-    plan.consequences.push(NEW_RECORDS.to_owned());
+    undo(licence.end(), plan);
     plan.consequences.push(BILLED.to_owned());
+}
+
+/// What an undo gives back, said before.
+fn undo(end: Option<End>, plan: &mut Plan) {
+    if let Some(end) = &end {
+        plan.consequences.push(match end {
+            End::Over => "What was bought is over: an undo cannot give it back".to_owned(),
+            End::On(day) => {
+                format!("What was bought ends on {day}: after it an undo cannot give it back")
+            }
+        });
+    }
+    if end != Some(End::Over) {
+        plan.consequences.push(NEW_RECORDS.to_owned());
+    }
 }
 
 /// The seat of a managed package.
@@ -256,7 +271,7 @@ pub fn free_package_seat(facts: &Facts<'_>, user: &User, namespace: &str, plan: 
         "The person can no longer use the package {}; its records stay",
         shown(namespace)
     ));
-    plan.consequences.push(NEW_RECORDS.to_owned());
+    undo(package.end(), plan);
     plan.consequences.push(BILLED.to_owned());
     plan.steps.push(steps::delete(
         facts.org,

@@ -216,3 +216,56 @@ fn a_deactivated_person_gets_everything_back_in_the_vendors_order() {
         "The permission set Service_User needs a permission-set licence that is not given back"
     ));
 }
+
+#[test]
+fn what_is_over_is_said_before_and_does_not_come_back() {
+    let status = |row: String, status: &str, day: &str| {
+        row.replace(
+            "{\"Id\"",
+            &format!("{{\"Status\":{status:?},\"ExpirationDate\":{day},\"Id\""),
+        )
+    };
+    let seat = held("free-package-seat", "package:SBQQ");
+    let org = |package_status: &str, licence_status: &str, day: &str| {
+        with(&[licence_seat(1, SALES)], &[])
+            .with(
+                "FROM PermissionSetLicense ",
+                crate::rows(&[status(
+                    licence(SALES, "SalesUserPsl", 5, 1),
+                    licence_status,
+                    day,
+                )]),
+            )
+            .with(
+                "FROM PackageLicense",
+                crate::rows(&[status(package(5, 1), package_status, day)]),
+            )
+    };
+    let held_seat =
+        |shelf: Shelf| shelf.with("FROM UserPackageLicense", crate::rows(&[package_seat()]));
+    for (target, over, active) in [
+        (&seat, ("Expired", "Active"), ("Active", "Disabled")),
+        (&psl(), ("Active", "Disabled"), ("Expired", "Active")),
+    ] {
+        let taken = held_seat(org(over.0, over.1, "null")).plan(target.clone());
+        assert_eq!(taken.steps.len(), 1);
+        assert!(says(&taken, "an undo cannot give it back"));
+        let gone =
+            org(over.0, over.1, "null").with("FROM PermissionSetLicenseAssign", crate::rows(&[]));
+        assert_eq!(
+            codes(&restore(&gone, target, taken.before.as_ref().unwrap())),
+            ["over"]
+        );
+
+        let taken = held_seat(org(active.0, active.1, "\"2026-12-31\"")).plan(target.clone());
+        assert!(says(&taken, "ends on 2026-12-31"));
+        let gone = org(active.0, active.1, "null")
+            .with("FROM PermissionSetLicenseAssign", crate::rows(&[]));
+        assert_eq!(
+            restore(&gone, target, taken.before.as_ref().unwrap())
+                .steps
+                .len(),
+            1
+        );
+    }
+}

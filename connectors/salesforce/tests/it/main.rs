@@ -19,6 +19,7 @@ mod judging;
 mod licences;
 mod lookups;
 mod moves;
+mod observing;
 mod pools;
 mod readme;
 mod reclaim;
