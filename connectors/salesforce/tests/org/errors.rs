@@ -105,7 +105,7 @@ const ROWS: &[(&str, FailureKind, &str)] = &[
     ("error=MALFORMED_QUERY", Internal, "bad_query"),
     ("error=MALFORMED_ID", InvalidInput, "bad_id"),
     ("error=NOT_FOUND", NotFound, "not_found"),
-    ("error=FIELD_INTEGRITY_EXCEPTION", Refused, "in_use"),
+    ("error=FIELD_INTEGRITY_EXCEPTION", Refused, "move_refused"),
     ("error=CANNOT_DISABLE_LAST_ADMIN", Refused, "last_admin"),
     (
         "error=FIELD_CUSTOM_VALIDATION_EXCEPTION",
