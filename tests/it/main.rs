@@ -8,6 +8,7 @@
 
 mod approvals;
 mod crash;
+mod licences;
 mod reclaim;
 mod reclaim_crash;
 mod refusals;

@@ -336,7 +336,7 @@ pub fn host(
 }
 
 /// Creates a person with one role and signs them in.
-pub(crate) async fn person(host: &Host, name: &str, role: Role) -> Actor {
+pub async fn person(host: &Host, name: &str, role: Role) -> Actor {
     let new = NewPrincipal {
         kind: seatwise::identity::service::PrincipalKind::Person,
         name: name.to_owned(),

@@ -156,6 +156,8 @@ pub enum Event {
     ActiveInGrace,
     /// Observed: taken back.
     ObservedReclaimed,
+    /// Observed: frozen, as the rule's first step wanted, and the grace begins.
+    ObservedFrozen,
     /// Observed: nothing happened.
     ObservedUntouched,
     /// Observed: partly, or nobody can tell.
@@ -342,6 +344,12 @@ const TABLE: &[Row] = &[
         Event::ObservedReclaimed,
         "observed reclaimed",
         Reclaimed,
+    ),
+    row(
+        From::One(Unverified),
+        Event::ObservedFrozen,
+        "observed frozen; first step was freeze and the rule has a grace",
+        Frozen,
     ),
     row(
         From::One(Unverified),

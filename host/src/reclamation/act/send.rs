@@ -293,14 +293,19 @@ impl Sweep<'_> {
         let deciding = &version.deciding;
         let has_grace =
             deciding.actions.len() > 1 && deciding.actions.first() == Some(&action.action);
-        if state == State::Unverified {
+        if has_grace {
+            let note = Note::because("frozen", format!("{} days of grace", deciding.grace_days))
+                .due(now_ms + deciding.grace_days * DAY_MS);
+            let event = if state == State::Unverified {
+                Event::ObservedFrozen
+            } else {
+                Event::JudgedFrozen
+            };
+            self.advance(tx, event, rows, &note).await?;
+        } else if state == State::Unverified {
             let note = Note::because("observed", observed.unwrap_or_default());
             self.advance(tx, Event::ObservedReclaimed, rows, &note)
                 .await?;
-        } else if has_grace {
-            let note = Note::because("frozen", format!("{} days of grace", deciding.grace_days))
-                .due(now_ms + deciding.grace_days * DAY_MS);
-            self.advance(tx, Event::JudgedFrozen, rows, &note).await?;
         } else {
             let note = Note::because("taken_back", "the next download must agree");
             self.advance(tx, Event::JudgedDone, rows, &note).await?;

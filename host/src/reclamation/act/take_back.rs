@@ -7,8 +7,10 @@ use seatwise_runtime::contract::reclaim::Plan;
 use seatwise_runtime::contract::subscriptions::{LastActivity, Page};
 use seatwise_runtime::contract::types::{Failure, FailureKind};
 
+use super::super::actions::request_view;
 use super::super::candidate::{Event, State};
 use super::super::life::Note;
+use super::super::model::SentView;
 use super::super::planning::{self, target};
 use super::super::store::actions::{self, ActionRow};
 use super::super::store::candidates::{self, CandidateRow};
@@ -63,7 +65,33 @@ fn is_about_target(failure: &Failure) -> bool {
     )
 }
 
+/// Whether a request took effect, or may have.
+fn took_effect(sent: &SentView) -> bool {
+    matches!(
+        sent.judgement.as_deref(),
+        None | Some("done" | "already_done" | "unknown")
+    )
+}
+
+/// Whether a fresh plan is what is left of the approved one after an attempt that came to a stop in the middle: no request that was not
+/// approved, none before its turn. Pure.
+fn is_rest(approved: &Plan, sent: &[SentView], fresh: &Plan) -> bool {
+    let is_begun = sent.iter().any(took_effect);
+    let mut left = approved.steps.iter().map(request_view);
+    is_begun
+        && fresh
+            .steps
+            .iter()
+            .map(request_view)
+            .all(|step| left.any(|approved| approved == step))
+}
+
 impl Sweep<'_> {
+    async fn sent(&self, action: &ActionRow) -> Result<Vec<SentView>, ReclamationError> {
+        let mut tx = self.host.store.read().await?;
+        Ok(actions::sent(&mut tx, &action.id).await?)
+    }
+
     /// Takes back whatever is due, one person after another.
     pub(super) async fn take_back_all(
         &self,
@@ -226,11 +254,15 @@ impl Sweep<'_> {
             Err(failure) => return Err(planning::failed(link, &CallError::Failed(failure))),
             Ok(plan) => match plan.blockers.first() {
                 Some(blocker) => Note::because("blocked", blocker.message.clone()),
-                None if planning::digest(&plan) != action.plan_digest => Note::because(
+                None if planning::digest(&plan) == action.plan_digest
+                    || is_rest(&action.plan, &self.sent(action).await?, &plan) =>
+                {
+                    return Ok(Some((clean, plan)));
+                }
+                None => Note::because(
                     "plan_changed",
                     "the requests would be others than the approved ones",
                 ),
-                None => return Ok(Some((clean, plan))),
             },
         };
         self.leave(Event::PlanChanged, clean, &note).await?;
@@ -270,7 +302,11 @@ impl Sweep<'_> {
         action.intended_by = Some(self.job.id.to_string());
         action.error_code = None;
         action.error_text = None;
-        action.before_image_sealed = planning::seal(self.host, &action.id, plan)?;
+        // What was there before the first request that took effect is what an undo gives back.
+        let sent = actions::sent(&mut tx, &action.id).await?;
+        if !sent.iter().any(took_effect) {
+            action.before_image_sealed = planning::seal(self.host, &action.id, plan)?;
+        }
         actions::save(&mut tx, &mut action, Some(self.job.fence)).await?;
         self.write_step(&mut tx, &action, plan, 0).await?;
         self.advance(&mut tx, Event::Begun, rows, &Note::default())
@@ -279,5 +315,59 @@ impl Sweep<'_> {
             .await?;
         tx.commit().await?;
         Ok(Some(action))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seatwise_runtime::contract::reclaim::{Step, WriteMethod};
+
+    fn plan(paths: &[&str]) -> Plan {
+        let step = |path: &&str| Step {
+            method: WriteMethod::Delete,
+            origin: "instance".to_owned(),
+            path: (*path).to_owned(),
+            content_type: None,
+            body: None,
+            says: format!("delete {path}"),
+        };
+        Plan {
+            blockers: Vec::new(),
+            unchecked: Vec::new(),
+            frees: Vec::new(),
+            consequences: Vec::new(),
+            steps: paths.iter().map(step).collect(),
+            before: None,
+        }
+    }
+
+    fn sent(path: &str, judgement: Option<&str>) -> SentView {
+        SentView {
+            attempt: 1,
+            step_no: 1,
+            request: request_view(&plan(&[path]).steps[0]),
+            sent_at: 1,
+            answered_at: None,
+            status: None,
+            judgement: judgement.map(str::to_owned),
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_an_approved_plan_needs_no_new_approval_and_nothing_else_passes() {
+        let approved = plan(&["/a", "/b", "/c"]);
+        let begun = [sent("/a", Some("done")), sent("/b", Some("retry_later"))];
+        assert!(is_rest(&approved, &begun, &plan(&["/b", "/c"])));
+        // The vendor took the last one itself.
+        assert!(is_rest(&approved, &begun, &plan(&["/b"])));
+        assert!(is_rest(&approved, &begun, &plan(&[])));
+        assert!(!is_rest(&approved, &begun, &plan(&["/c", "/b"])));
+        assert!(!is_rest(&approved, &begun, &plan(&["/b", "/x"])));
+        // Before anything took effect, only the whole plan is the approved one.
+        assert!(!is_rest(&approved, &[], &plan(&["/b"])));
+        let postponed = [sent("/a", Some("retry_later"))];
+        assert!(!is_rest(&approved, &postponed, &plan(&["/b"])));
     }
 }
