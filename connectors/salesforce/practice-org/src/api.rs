@@ -27,6 +27,7 @@ pub(crate) struct State {
     pub(crate) org: Org,
     pub(crate) faults: Faults,
     pub(crate) calls: u64,
+    pub(crate) write_attempts: u64,
     pub(crate) requests: BTreeMap<String, u64>,
     pub(crate) usage: Usage,
     /// Data requests under way.
@@ -132,6 +133,7 @@ impl State {
             org,
             faults: Faults::default(),
             calls: 0,
+            write_attempts: 0,
             requests: BTreeMap::new(),
             usage: Usage::default(),
             under_way: Arc::default(),

@@ -95,7 +95,7 @@ pub const KNOBS: &[(&str, &str)] = &[
     ),
     (
         "patch_fail_every",
-        "refuses the write with UNABLE_TO_LOCK_ROW",
+        "n: refuses every n-th write with UNABLE_TO_LOCK_ROW",
     ),
     (
         "bulk_polls",

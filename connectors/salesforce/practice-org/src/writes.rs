@@ -10,12 +10,13 @@ use crate::schema::Object;
 
 impl State {
     /// The refusal that a fault has for this write.
-    fn told_refusal(&self) -> Result<(), ApiError> {
+    fn told_refusal(&mut self) -> Result<(), ApiError> {
+        self.write_attempts += 1;
         if let Some(row) = self.faults.text("write_error").and_then(refusals::find) {
             return Err(row.error());
         }
         let every = self.faults.number("patch_fail_every");
-        if every > 0 && (self.org.writes.len() as u64 + self.calls).is_multiple_of(every) {
+        if every > 0 && self.write_attempts.is_multiple_of(every) {
             return Err(ApiError::new(
                 400,
                 "UNABLE_TO_LOCK_ROW",
