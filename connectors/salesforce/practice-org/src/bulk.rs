@@ -199,7 +199,11 @@ impl State {
         let query =
             soql::parse(text).map_err(|error| ApiError::new(400, "MALFORMED_QUERY", error.0))?;
         refuse(&query)?;
-        let plan = Plan::at(&self.org, query, release(version))?;
+        let plan = if operation == "queryAll" {
+            Plan::all(&self.org, query, release(version))?
+        } else {
+            Plan::at(&self.org, query, release(version))?
+        };
         let mut runs: Vec<(u64, u64)> = Vec::new();
         let mut rows = 0;
         plan.each_row(&self.org, |row| {

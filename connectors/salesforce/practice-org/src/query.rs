@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) object: Object,
     pub(crate) total: u64,
     is_count: bool,
+    /// Deleted rows are read too.
+    with_deleted: bool,
     columns: Vec<Column>,
     nodes: Vec<Node>,
     scan: Scan,
@@ -102,6 +104,18 @@ impl Plan {
     /// What Salesforce refuses: objects and fields that are not there or not seen, wrong kinds of values, fields that cannot be
     /// filtered, grouped or sorted, too large an offset, too many groups.
     pub(crate) fn at(org: &Org, query: Query, version: u32) -> Result<Self, ApiError> {
+        Self::of(org, query, version, false)
+    }
+
+    /// As [`Plan::at`], with the rows in the recycle bin: `queryAll`.
+    ///
+    /// # Errors
+    /// As [`Plan::at`].
+    pub(crate) fn all(org: &Org, query: Query, version: u32) -> Result<Self, ApiError> {
+        Self::of(org, query, version, true)
+    }
+
+    fn of(org: &Org, query: Query, version: u32, with_deleted: bool) -> Result<Self, ApiError> {
         let seen = org.seen(version);
         let object = bind::object_of(&seen, &query.from)?;
         let names = Names {
@@ -125,6 +139,7 @@ impl Plan {
             object,
             total: 0,
             is_count: query.is_count,
+            with_deleted,
             columns: Vec::new(),
             nodes: Vec::new(),
             scan,
@@ -176,7 +191,7 @@ impl Plan {
     }
 
     fn matches(&self, org: &Org, row: u64) -> bool {
-        org.is_visible(self.object, row)
+        (org.is_visible(self.object, row) || self.with_deleted && org.is_in_bin(self.object, row))
             && self
                 .filter
                 .as_ref()

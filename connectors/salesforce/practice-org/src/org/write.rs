@@ -54,15 +54,7 @@ impl Org {
         match object {
             Object::User => self.update_user(row, fields)?,
             Object::UserLogin => self.update_user_login(row, &fields)?,
-            _ => {
-                let now = self.clock.now_ms();
-                let by = self.running_user().map(|user| self.user_id(user));
-                let edited = self.edits.entry((object, row)).or_default();
-                edited.extend(fields);
-                edited.insert("LastModifiedDate", Value::Moment(now));
-                edited.insert("SystemModstamp", Value::Moment(now));
-                edited.insert("LastModifiedById", by.map_or(Value::Null, Value::Id));
-            }
+            _ => self.edit(object, row, fields),
         }
         self.record_write("update", object, row, Json::Object(sent.clone()));
         Ok(())
@@ -78,10 +70,23 @@ impl Org {
         self.may_call(object, object.calls().2, "deleted")?;
         if object.is_setup() {
             self.unassign(object, row)?;
+        } else {
+            self.edit(object, row, Fields::new());
         }
         self.gone.insert((object, row));
         self.record_write("delete", object, row, Json::Null);
         Ok(())
+    }
+
+    /// Keeps changed fields and moves the stamps to now.
+    fn edit(&mut self, object: Object, row: u64, fields: Fields) {
+        let now = self.clock.now_ms();
+        let by = self.running_user().map(|user| self.user_id(user));
+        let edited = self.edits.entry((object, row)).or_default();
+        edited.extend(fields);
+        edited.insert("LastModifiedDate", Value::Moment(now));
+        edited.insert("SystemModstamp", Value::Moment(now));
+        edited.insert("LastModifiedById", by.map_or(Value::Null, Value::Id));
     }
 
     fn record_write(&mut self, verb: &'static str, object: Object, row: u64, change: Json) {

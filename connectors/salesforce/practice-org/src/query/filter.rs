@@ -80,7 +80,7 @@ impl<'a> Binder<'a> {
         Self {
             org,
             names,
-            calendar: Calendar::new(&org.spec.time_zone, org.clock.now_ms()),
+            calendar: Calendar::new(&org.zone(), org.clock.now_ms()),
             joins: 0,
         }
     }

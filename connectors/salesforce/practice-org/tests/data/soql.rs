@@ -80,7 +80,7 @@ async fn conditions_choose_the_rows_they_say() {
 }
 
 #[tokio::test]
-async fn relative_dates_follow_the_zone_of_the_org() {
+async fn relative_dates_follow_the_zone_of_the_running_user() {
     // Noon in UTC is midnight twelve hours to the west: what was this morning there was yesterday.
     for (zone, today, yesterday) in [("UTC", 3, 4), ("Etc/GMT+12", 0, 3)] {
         let mut spec = showcase::showcase(NOW);
@@ -92,6 +92,13 @@ async fn relative_dates_follow_the_zone_of_the_org() {
             );
             assert_eq!(client.count(&soql).await, wanted, "{zone}, {word}");
         }
+        let own = client.user("reader").await;
+        let moved = client
+            .update("User", &own, json!({"TimeZoneSidKey": "Etc/GMT+12"}))
+            .await;
+        assert_eq!(moved.0, 204, "{}", moved.1);
+        let soql = "SELECT COUNT() FROM User WHERE LastLoginDate = TODAY";
+        assert_eq!(client.count(soql).await, 0, "{zone}");
     }
 }
 

@@ -512,3 +512,35 @@ async fn a_written_back_record_reads_as_before() {
     assert_eq!(client.update("User", &id, back).await.0, 204);
     assert_eq!(client.rows(&soql).await, before);
 }
+
+#[tokio::test]
+async fn a_deleted_record_is_in_the_recycle_bin_only() {
+    let client = Client::showcase().await;
+    let case = id_of(
+        &client,
+        "SELECT Id FROM Case WHERE IsClosed = false LIMIT 1",
+    )
+    .await;
+    let before = client.count("SELECT COUNT() FROM Case").await;
+    assert_eq!(client.delete("Case", &case).await.0, 204);
+    assert_eq!(client.count("SELECT COUNT() FROM Case").await, before - 1);
+    let all = client
+        .get("/queryAll?q=SELECT+Id,+IsDeleted+FROM+Case+WHERE+IsDeleted=true")
+        .await;
+    assert_eq!(all["totalSize"], 1);
+    assert_eq!(all["records"][0]["Id"], case.as_str());
+    // What belongs to the set-up is gone for good.
+    let user = client.user("packages").await;
+    let seat = id_of(
+        &client,
+        &format!("SELECT Id FROM UserPackageLicense WHERE UserId = '{user}' LIMIT 1"),
+    )
+    .await;
+    assert_eq!(client.delete("UserPackageLicense", &seat).await.0, 204);
+    let all = client
+        .get(&format!(
+            "/queryAll?q=SELECT+Id+FROM+UserPackageLicense+WHERE+UserId='{user}'"
+        ))
+        .await;
+    assert_eq!(all["totalSize"], 2);
+}
