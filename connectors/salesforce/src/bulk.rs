@@ -25,6 +25,7 @@ use crate::{
     chains,
     model::UserRow,
     org::{self, Org},
+    probe::{self, CloudLicences},
     scope::Scope,
     settings::Settings,
     users,
@@ -68,11 +69,12 @@ struct Cursor {
     locator: String,
     last_id: String,
     rows: u64,
+    clouds: Option<CloudLicences>,
 }
 
 impl Cursor {
     fn write(&self) -> Vec<u8> {
-        Writer::new(CURSOR_VERSION)
+        let cursor = Writer::new(CURSOR_VERSION)
             .maybe(self.since)
             .text(&self.job)
             .maybe(Some(self.begun_at))
@@ -81,8 +83,8 @@ impl Cursor {
             .maybe(self.total.and_then(|total| i64::try_from(total).ok()))
             .text(&self.locator)
             .text(&self.last_id)
-            .number(self.rows)
-            .finish()
+            .number(self.rows);
+        chains::write_clouds(cursor, self.clouds.as_ref()).finish()
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Failure> {
@@ -97,6 +99,7 @@ impl Cursor {
             locator: reader.text()?.to_owned(),
             last_id: reader.text()?.to_owned(),
             rows: reader.number()?,
+            clouds: chains::read_clouds(&mut reader)?,
         };
         reader.end()?;
         Ok(cursor)
@@ -120,6 +123,7 @@ pub fn start(since: Option<i64>) -> Vec<u8> {
         locator: String::new(),
         last_id: String::new(),
         rows: 0,
+        clouds: None,
     }
     .write()
 }
@@ -201,7 +205,11 @@ fn by_rest(call: &Call<'_>, api: &Api<'_>, cursor: &Cursor, why: &str) -> Page {
     );
     going_on(
         api,
-        Some(chains::users_after(cursor.since, &cursor.last_id)),
+        Some(chains::users_after(
+            cursor.since,
+            &cursor.last_id,
+            cursor.clouds.clone(),
+        )),
     )
 }
 
@@ -212,6 +220,7 @@ fn make(
     settings: &Settings,
     cursor: &Cursor,
 ) -> Result<Option<Cursor>, Failure> {
+    let clouds = probe::cloud_licences(api, settings)?;
     let query = format!(
         "{}{} ORDER BY Id",
         users::select(org, settings),
@@ -234,6 +243,7 @@ fn make(
     }
     Ok(Some(Cursor {
         job: job.id,
+        clouds: Some(clouds),
         begun_at: call.ctx.now,
         asked_at: call.ctx.now,
         ..cursor.clone()
@@ -332,7 +342,14 @@ fn piece(
             .write(),
         ),
     };
-    let mut page = users::page_of(call, api, org, settings, scope, rows)?;
+    let mut page = users::page_of(
+        call,
+        api,
+        org,
+        (settings, scope),
+        cursor.clouds.as_ref(),
+        rows,
+    )?;
     page.next = next;
     Ok(page)
 }
@@ -426,6 +443,10 @@ mod tests {
             locator: "MTAw".to_owned(),
             last_id: "005".to_owned(),
             rows: 3,
+            clouds: Some(CloudLicences {
+                sales: Some("0PL000000000001AAA".to_owned()),
+                service: None,
+            }),
         };
         assert_eq!(Cursor::read(&cursor.write()).unwrap(), cursor);
         assert!(Cursor::read(&cursor.write()[..5]).is_err());

@@ -3,10 +3,12 @@
 //! - *users*: all rows of `User` in the order of their id, 2,000 a page; or by a Bulk job ([`bulk`]) where that takes fewer calls.
 //! - *frozen*: the few rows of `UserLogin` that are frozen. No row: not frozen. The chain exists only where `UserLogin` can be
 //!   read; without it, frozen is unknown.
-//! - *permission-set licences* and *packages*: who holds which. They exist only where they can be read and are wanted.
+//! - *permission-set licences* and *packages*: who holds which, where that is wanted. A chain that cannot be read at all is empty,
+//!   with a word in the log; the checks tell which right is missing.
 //!
 //! A cursor that the vendor has dropped is replaced by a query that begins after the last id seen, so nothing comes twice.
-//! A chain fails, rather than ending quietly, where an answer contradicts itself or a right is lost on the way.
+//! A chain fails, rather than ending quietly, where an answer contradicts itself, or where holdings can no longer be read after
+//! the first page: everybody further on would seem to have lost the licence.
 
 use seatwise_connector_sdk::{
     Answer, Call, Failure, Level,
@@ -20,13 +22,14 @@ use crate::{
     bulk, holdings,
     model::QueryPage,
     org::Org,
+    probe::CloudLicences,
     scope::Scope,
     settings::{LicenceKind, Reading, Settings},
     soql, time, users,
 };
 
 /// Format of the cursor.
-const CURSOR_VERSION: u8 = 1;
+const CURSOR_VERSION: u8 = 3;
 
 /// Which chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct Cursor {
     pub last_id: String,
     /// Rows seen since the query was last started.
     rows: u64,
+    /// What tells the clouds apart, in the chain of users; `None`: to be found out with the first page.
+    pub clouds: Option<CloudLicences>,
 }
 
 impl Cursor {
@@ -73,18 +78,19 @@ impl Cursor {
             locator: String::new(),
             last_id: String::new(),
             rows: 0,
+            clouds: None,
         }
     }
 
     fn write(&self) -> Vec<u8> {
         let stage = Stage::ALL.iter().position(|stage| *stage == self.stage);
-        Writer::new(CURSOR_VERSION)
+        let cursor = Writer::new(CURSOR_VERSION)
             .number(stage.unwrap_or_default() as u64)
             .maybe(self.since)
             .text(&self.locator)
             .text(&self.last_id)
-            .number(self.rows)
-            .finish()
+            .number(self.rows);
+        write_clouds(cursor, self.clouds.as_ref()).finish()
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Failure> {
@@ -101,9 +107,15 @@ impl Cursor {
             locator: reader.text()?.to_owned(),
             last_id: reader.text()?.to_owned(),
             rows: reader.number()?,
+            clouds: read_clouds(&mut reader)?,
         };
         reader.end()?;
         Ok(cursor)
+    }
+
+    /// Whether nothing of the chain has been read yet.
+    pub fn is_at_start(&self) -> bool {
+        self.locator.is_empty() && self.last_id.is_empty()
     }
 
     /// ` WHERE …` of the query that goes on after the last id seen; empty where there is nothing to filter by.
@@ -124,10 +136,41 @@ impl Cursor {
     }
 }
 
+/// Appends what tells the clouds apart to a cursor.
+pub fn write_clouds(cursor: Writer, clouds: Option<&CloudLicences>) -> Writer {
+    let Some(clouds) = clouds else {
+        return cursor.number(0);
+    };
+    let text = |id: &Option<String>| id.clone().unwrap_or_default();
+    cursor
+        .number(1)
+        .text(&text(&clouds.sales))
+        .text(&text(&clouds.service))
+}
+
+/// Reads what [`write_clouds`] wrote.
+///
+/// # Errors
+/// A damaged cursor.
+pub fn read_clouds(reader: &mut Reader<'_>) -> Result<Option<CloudLicences>, Failure> {
+    if reader.number()? == 0 {
+        return Ok(None);
+    }
+    let mut id = || {
+        let id = reader.text()?;
+        Ok::<_, Failure>((!id.is_empty()).then(|| id.to_owned()))
+    };
+    Ok(Some(CloudLicences {
+        sales: id()?,
+        service: id()?,
+    }))
+}
+
 /// The chain of users by REST, after an id; from the beginning where it is empty.
-pub fn users_after(since: Option<i64>, last_id: &str) -> Vec<u8> {
+pub fn users_after(since: Option<i64>, last_id: &str, clouds: Option<CloudLicences>) -> Vec<u8> {
     Cursor {
         last_id: last_id.to_owned(),
+        clouds,
         ..Cursor::start(Stage::Users, since)
     }
     .write()
@@ -159,17 +202,17 @@ pub fn begin(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
     let mut chains = vec![if reads_by_bulk(call, &settings, expected_accounts) {
         bulk::start(since)
     } else {
-        Cursor::start(Stage::Users, since).write()
+        users_after(since, "", None)
     }];
     // Freezing does not touch the user's own stamp, and assignments are few: these are always read whole.
     let mut whole = |stage| chains.push(Cursor::start(stage, None).write());
     if org.frozen {
         whole(Stage::Frozen);
     }
-    if org.permission_set_licences && settings.reads(LicenceKind::PermissionSetLicences) {
+    if settings.reads(LicenceKind::PermissionSetLicences) {
         whole(Stage::PermissionSetLicences);
     }
-    if org.packages && settings.reads(LicenceKind::Packages) {
+    if settings.reads(LicenceKind::Packages) {
         whole(Stage::Packages);
     }
     Ok(Outline {

@@ -10,8 +10,9 @@ use crate::{
     api::Api,
     ids,
     model::{Text, UserRow},
-    org::{self, Org},
-    products::Clouds,
+    org,
+    probe::CloudLicences,
+    products::{self, Clouds},
     soql,
 };
 
@@ -33,6 +34,17 @@ impl Holders {
     }
 }
 
+impl Holders {
+    /// Notes that somebody holds a permission-set licence; only those of the two clouds tell anything.
+    pub fn note(&mut self, holder: &str, developer_name: &str) {
+        match developer_name {
+            products::SALES_LICENCE => self.sales.insert(holder.to_owned()),
+            products::SERVICE_LICENCE => self.service.insert(holder.to_owned()),
+            _ => false,
+        };
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Row {
@@ -50,11 +62,14 @@ struct Row {
 pub fn of_page(
     call: &Call<'_>,
     api: &Api<'_>,
-    org: &Org,
+    licences: Option<&CloudLicences>,
     rows: &[UserRow<'_>],
 ) -> Result<Holders, Failure> {
     let mut holders = Holders::default();
-    let wanted: Vec<&str> = [&org.sales_licence, &org.service_licence]
+    let Some(licences) = licences else {
+        return Ok(holders);
+    };
+    let wanted: Vec<&str> = [&licences.sales, &licences.service]
         .into_iter()
         .filter_map(Option::as_deref)
         .collect();
@@ -91,9 +106,9 @@ pub fn of_page(
         let Some(holder) = wide(row.assignee_id) else {
             continue;
         };
-        if licence == org.sales_licence {
+        if licence == licences.sales {
             holders.sales.insert(holder);
-        } else if licence == org.service_licence {
+        } else if licence == licences.service {
             holders.service.insert(holder);
         }
     }

@@ -65,7 +65,7 @@ pub fn environment(row: &OrganizationRow) -> Environment {
 /// # Errors
 /// Any failure of the requests; nothing is guessed.
 pub fn identify(call: &Call<'_>) -> Result<Organization, Failure> {
-    let mut org = Org::discover_all(call)?;
+    let mut org = Org::discover(call)?;
     let api = Api::new(call, &org.version);
     let row = organization(&api)?;
     let accounts = api.count("SELECT COUNT() FROM User")?;

@@ -56,20 +56,29 @@ pub struct LicenceRow {
     pub monthly_logins_used: Option<i64>,
 }
 
-/// All user licences.
+/// All user licences, as they are everywhere.
 ///
 /// # Errors
 /// What the query fails with; `permission` without View Setup and Configuration.
-pub fn licences(api: &Api<'_>, org: &Org) -> Result<Vec<LicenceRow>, Failure> {
-    let logins = if org.monthly_logins {
-        ", MonthlyLoginsEntitlement, MonthlyLoginsUsed"
-    } else {
-        ""
-    };
-    api.rows(&format!(
+pub fn licences(api: &Api<'_>) -> Result<Vec<LicenceRow>, Failure> {
+    api.rows(&licences_query(""))
+}
+
+/// All user licences with their monthly logins, and whether the org has those columns: they need Digital Experiences and View
+/// Setup and Configuration, and are a hidden field otherwise.
+fn licences_with_logins(api: &Api<'_>) -> Result<(Vec<LicenceRow>, bool), Failure> {
+    let with = licences_query(", MonthlyLoginsEntitlement, MonthlyLoginsUsed");
+    match api.rows(&with) {
+        Err(failure) if failure.code == "INVALID_FIELD" => Ok((licences(api)?, false)),
+        read => Ok((read?, true)),
+    }
+}
+
+fn licences_query(more: &str) -> String {
+    format!(
         "SELECT Id, Name, MasterLabel, LicenseDefinitionKey, Status, TotalLicenses, UsedLicenses, \
-         UsedLicensesLastUpdated{logins} FROM UserLicense ORDER BY Id"
-    ))
+         UsedLicensesLastUpdated{more} FROM UserLicense ORDER BY Id"
+    )
 }
 
 /// The pages, in their order.
@@ -138,7 +147,7 @@ pub fn download(call: &Call<'_>, resume: Option<&[u8]>) -> Result<Page, Failure>
     let org = Org::of(call)?;
     let api = Api::new(call, &org.version);
     let read = match stage {
-        Stage::UserLicences => user_licences(call, &api, &org),
+        Stage::UserLicences => user_licences(call, &api),
         Stage::PermissionSetLicences => pools::permission_set_licences(&api),
         Stage::Packages => pools::packages(&api),
         Stage::Features => pools::features(&api),
@@ -169,10 +178,11 @@ pub fn download(call: &Call<'_>, resume: Option<&[u8]>) -> Result<Page, Failure>
     })
 }
 
-fn user_licences(call: &Call<'_>, api: &Api<'_>, org: &Org) -> Result<Vec<Pool>, Failure> {
+fn user_licences(call: &Call<'_>, api: &Api<'_>) -> Result<Vec<Pool>, Failure> {
     let mut pools: Vec<Pool> = vec![];
-    for row in licences(api, org)? {
-        let Some(pool) = pool(row, org, call.ctx.now) else {
+    let (rows, shows_logins) = licences_with_logins(api)?;
+    for row in rows {
+        let Some(pool) = pool(row, shows_logins, call.ctx.now) else {
             continue;
         };
         let same =
@@ -190,7 +200,7 @@ fn user_licences(call: &Call<'_>, api: &Api<'_>, org: &Org) -> Result<Vec<Pool>,
     Ok(pools)
 }
 
-fn pool(row: LicenceRow, org: &Org, now: i64) -> Option<Pool> {
+fn pool(row: LicenceRow, shows_logins: bool, now: i64) -> Option<Pool> {
     let identifier = row.license_definition_key?;
     let label = row
         .master_label
@@ -221,7 +231,7 @@ fn pool(row: LicenceRow, org: &Org, now: i64) -> Option<Pool> {
             )
         }
         None => {
-            if identifier.ends_with("_Login") && !org.monthly_logins {
+            if identifier.ends_with("_Login") && !shows_logins {
                 attributes.push(attribute(
                     "monthly_logins",
                     "not shown: needs Digital Experiences and View Setup and Configuration",

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use seatwise_connector_sdk::{
-    Call, Failure, attribute, failure, json,
+    Answer, Call, Failure, Level, attribute, failure, json,
     subscriptions::{Assignment, Page},
 };
 use serde::Deserialize;
@@ -14,9 +14,10 @@ use serde::Deserialize;
 use crate::{
     api::{Api, next_path},
     chains::{Cursor, advance, empty_page, fetch},
+    clouds::Holders,
     ids,
     model::{ProfileRow, QueryPage, Text},
-    org::Org,
+    org::{self, Org},
     scope::{Scope, Subject},
     settings::{LicenceKind, Settings},
 };
@@ -88,6 +89,30 @@ fn is_wanted(scope: &Scope, holder: Option<&Holder<'_>>) -> bool {
     })
 }
 
+/// The page a cursor stands at; `None` where a chain that was not begun cannot be read at all.
+fn first_may_be_absent(
+    call: &Call<'_>,
+    api: &Api<'_>,
+    cursor: &Cursor,
+    by_key: impl FnOnce() -> String,
+) -> Result<Option<(Answer, bool)>, Failure> {
+    match fetch(call, api, cursor, by_key) {
+        Err(failure) if cursor.is_at_start() && org::is_absent(&failure) => {
+            say_left_out(call, &failure);
+            Ok(None)
+        }
+        fetched => fetched.map(Some),
+    }
+}
+
+fn say_left_out(call: &Call<'_>, failure: &Failure) {
+    call.log(
+        Level::Warn,
+        "a kind of licence cannot be read; its holders are left out",
+        &[("code", &failure.code)],
+    );
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct LicenceAssign<'a> {
@@ -115,7 +140,8 @@ struct LicenceName<'a> {
 /// One page of the chain of permission-set licences.
 ///
 /// # Errors
-/// What the query fails with: a right lost on the way fails the run, or everybody would seem to have lost the licence.
+/// What the query fails with, but not for an object that cannot be read at all: a right lost on the way fails the run, or
+/// everybody further on would seem to have lost the licence.
 pub fn permission_set_licences(
     call: &Call<'_>,
     api: &Api<'_>,
@@ -130,7 +156,9 @@ pub fn permission_set_licences(
             cursor.filter("")
         )
     };
-    let (answer, started_anew) = fetch(call, api, &cursor, by_key)?;
+    let Some((answer, started_anew)) = first_may_be_absent(call, api, &cursor, by_key)? else {
+        return Ok(empty_page(api));
+    };
     let page: QueryPage<'_, LicenceAssign<'_>> = json::parse(answer.body())?;
     let last_id = page.records.last().map(|row| row.id.as_str().to_owned());
     let mut out = empty_page(api);
@@ -197,7 +225,9 @@ pub fn packages(
             cursor.filter("")
         )
     };
-    let (answer, started_anew) = fetch(call, api, &cursor, by_key)?;
+    let Some((answer, started_anew)) = first_may_be_absent(call, api, &cursor, by_key)? else {
+        return Ok(empty_page(api));
+    };
     let page: QueryPage<'_, PackageSeat<'_>> = json::parse(answer.body())?;
     let last_id = page.records.last().map(|row| row.id.as_str().to_owned());
     let next = advance(cursor, started_anew, &page, last_id)?;
@@ -225,32 +255,40 @@ fn push_seat(out: &mut Page, row: PackageSeat<'_>, names: &BTreeMap<String, Stri
     push(out, row.user_id, format!("{PACKAGE}{key}"), row.id, None);
 }
 
-/// What a few people hold right now, added to a page. The ids are quoted for an IN list.
+/// What a few people hold right now beside their user licences, and who of them holds the licences of the two clouds. The ids
+/// are quoted for an IN list. A kind that cannot be read is left out, as in a download, with a word in the log.
 ///
 /// # Errors
-/// What the queries fail with: a right lost since `identify` fails the look-up, or everybody would seem to hold nothing.
+/// What says nothing about rights: the vendor is down, the limit is spent.
 pub fn of_a_few(
+    call: &Call<'_>,
     api: &Api<'_>,
-    org: &Org,
     settings: &Settings,
     list: &str,
-    out: &mut Page,
-) -> Result<(), Failure> {
-    if org.permission_set_licences && settings.reads(LicenceKind::PermissionSetLicences) {
+) -> Result<(Vec<Assignment>, Holders), Failure> {
+    let mut out = empty_page(api);
+    let mut holders = Holders::default();
+    if settings.reads(LicenceKind::PermissionSetLicences) {
         let query = format!("{LICENCE_ASSIGNS} WHERE AssigneeId IN ({list}) ORDER BY Id");
-        every_page(api, &query, |body| {
+        let read = every_page(api, &query, |body| {
             let page: QueryPage<'_, LicenceAssign<'_>> = json::parse(body)?;
             let ends = (page.done, page.next_records_url.map(Text::into_string));
             page.records
                 .into_iter()
-                .for_each(|row| push_licence(out, row));
+                .for_each(|row| push_licence(&mut out, row));
             Ok(ends)
-        })?;
+        });
+        tolerate(call, read)?;
     }
-    if org.packages && settings.reads(LicenceKind::Packages) {
+    for seat in &out.assignments {
+        if let Some(name) = seat.identifier.strip_prefix(PERMISSION_SET_LICENCE) {
+            holders.note(&seat.account, name);
+        }
+    }
+    if settings.reads(LicenceKind::Packages) {
         let mut names = None;
         let query = format!("{PACKAGE_SEATS} WHERE UserId IN ({list}) ORDER BY Id");
-        every_page(api, &query, |body| {
+        let read = every_page(api, &query, |body| {
             let page: QueryPage<'_, PackageSeat<'_>> = json::parse(body)?;
             let ends = (page.done, page.next_records_url.map(Text::into_string));
             for row in page.records {
@@ -258,12 +296,23 @@ pub fn of_a_few(
                     Some(names) => names,
                     none => none.insert(namespaces(api)?),
                 };
-                push_seat(out, row, names);
+                push_seat(&mut out, row, names);
             }
             Ok(ends)
-        })?;
+        });
+        tolerate(call, read)?;
     }
-    Ok(())
+    Ok((out.assignments, holders))
+}
+
+fn tolerate(call: &Call<'_>, read: Result<(), Failure>) -> Result<(), Failure> {
+    match read {
+        Err(failure) if org::is_absent(&failure) => {
+            say_left_out(call, &failure);
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// Reads a small query to its end. `page` answers whether it was the last one, and where the next is.

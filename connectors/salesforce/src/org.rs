@@ -18,7 +18,7 @@ use crate::{
 pub use crate::model::FEATURES;
 
 /// Format of the memo.
-const MEMO_VERSION: u8 = 2;
+const MEMO_VERSION: u8 = 3;
 /// The version used where the org lists it: newer ones bring nothing that is read here.
 const PREFERRED: u32 = 62;
 /// Versions that this connector is written for, tried from the top where the preferred one is missing.
@@ -66,18 +66,8 @@ pub struct Org {
     pub columns: Vec<String>,
     /// Whether `UserLogin` can be read; if not, frozen is unknown.
     pub frozen: bool,
-    /// Whether `UserLicense` has the monthly login columns.
-    pub monthly_logins: bool,
     /// The connecting user, where it could be read.
     pub user_id: Option<String>,
-    /// Whether `PermissionSetLicenseAssign` can be read.
-    pub permission_set_licences: bool,
-    /// Whether `UserPackageLicense` can be read.
-    pub packages: bool,
-    /// Id of the permission-set licence of Sales Cloud, where the org has it.
-    pub sales_licence: Option<String>,
-    /// Id of the permission-set licence of Service Cloud, where the org has it.
-    pub service_licence: Option<String>,
     /// Users who may use the API only, in order; see [`probe::API_ONLY_KNOWN`] for the bound.
     pub api_only: Vec<String>,
 }
@@ -90,24 +80,13 @@ impl Org {
     pub fn of(call: &Call<'_>) -> Result<Self, Failure> {
         match Self::remembered(call) {
             Some(org) => Ok(org),
-            None => Self::discover_all(call),
+            None => Self::discover(call),
         }
     }
 
     /// What the last `identify` found out; `None` before the first, and after an update that reads memos differently.
     pub fn remembered(call: &Call<'_>) -> Option<Self> {
         Self::from_memo(&call.ctx.memo).ok()
-    }
-
-    /// Asks the org, and then for what else there is to read.
-    ///
-    /// # Errors
-    /// As [`Org::discover`].
-    pub fn discover_all(call: &Call<'_>) -> Result<Self, Failure> {
-        let mut org = Self::discover(call)?;
-        let version = org.version.clone();
-        probe::fill(call, &Api::new(call, &version), &mut org)?;
-        Ok(org)
     }
 
     /// Asks the org.
@@ -120,11 +99,6 @@ impl Org {
         let api = Api::new(call, &version);
         let columns = user_columns(&api)?;
         let frozen = describe(&api, "UserLogin")?.is_some();
-        let monthly_logins = describe(&api, "UserLicense")?.is_some_and(|fields| {
-            fields
-                .iter()
-                .any(|field| field.name == "MonthlyLoginsEntitlement")
-        });
         if !frozen {
             call.log(
                 Level::Info,
@@ -132,6 +106,7 @@ impl Org {
                 &[],
             );
         }
+        let api_only = probe::api_only(call, &api)?;
         // After the first data request, so that a token that died since the last run has been renewed by now.
         let user_id = running_user(call, &api)?;
         Ok(Self {
@@ -139,13 +114,8 @@ impl Org {
             org_id: None,
             columns,
             frozen,
-            monthly_logins,
             user_id,
-            permission_set_licences: false,
-            packages: false,
-            sales_licence: None,
-            service_licence: None,
-            api_only: vec![],
+            api_only,
         })
     }
 
@@ -163,25 +133,13 @@ impl Org {
 
     /// The memo.
     pub fn to_memo(&self) -> Vec<u8> {
-        let flags = [
-            self.frozen,
-            self.monthly_logins,
-            self.permission_set_licences,
-            self.packages,
-        ];
-        let flags = flags
-            .into_iter()
-            .rev()
-            .fold(0, |flags, flag| flags << 1 | u64::from(flag));
         let maybe = |text: &Option<String>| text.clone().unwrap_or_default();
         Writer::new(MEMO_VERSION)
             .text(&self.version)
             .text(&maybe(&self.org_id))
             .texts(self.columns.iter().map(String::as_str))
-            .number(flags)
+            .number(u64::from(self.frozen))
             .text(&maybe(&self.user_id))
-            .text(&maybe(&self.sales_licence))
-            .text(&maybe(&self.service_licence))
             .texts(self.api_only.iter().map(String::as_str))
             .finish()
     }
@@ -193,19 +151,12 @@ impl Org {
         let version = reader.text()?.to_owned();
         let org_id = maybe(reader.text()?);
         let columns = owned(reader.texts()?);
-        let flags = reader.number()?;
-        let flag = |place: u32| flags >> place & 1 == 1;
         let org = Self {
             version,
             org_id,
             columns,
-            frozen: flag(0),
-            monthly_logins: flag(1),
-            permission_set_licences: flag(2),
-            packages: flag(3),
+            frozen: reader.number()? == 1,
             user_id: maybe(reader.text()?),
-            sales_licence: maybe(reader.text()?),
-            service_licence: maybe(reader.text()?),
             api_only: owned(reader.texts()?),
         };
         reader.end()?;

@@ -1,62 +1,35 @@
-//! What else an org lets us read, tried once per run: the real query with one row. Absence is no failure; it is remembered, and
-//! the checks tell which right is missing.
+//! What a download needs to know beside the users, asked for once: who may use the API only, and which permission-set licences
+//! tell the clouds apart. Absence is no failure.
 
 use seatwise_connector_sdk::{Call, Failure, Level};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 
 use crate::{
     api::Api,
-    ids,
-    org::{self, Org},
-    products,
+    ids, org, products,
     settings::{LicenceKind, Settings},
 };
 
 /// API-only users that the memo holds: 400 ids are half of what it may have. An org has some dozens.
 pub const API_ONLY_KNOWN: usize = 400;
 
-/// One row of everything that the chain of permission-set licences asks for.
-pub const PERMISSION_SET_LICENCES: &str = "SELECT Id, AssigneeId, PermissionSetLicense.DeveloperName FROM PermissionSetLicenseAssign LIMIT 1";
-/// One row of what the chain of packages asks for.
-pub const PACKAGES: &str = "SELECT Id, UserId, PackageLicenseId FROM UserPackageLicense LIMIT 1";
+/// Ids of the permission-set licences of the two clouds, where the org has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CloudLicences {
+    /// Of Sales Cloud.
+    pub sales: Option<String>,
+    /// Of Service Cloud.
+    pub service: Option<String>,
+}
 
-/// Finds out what the settings ask for and the rights allow.
+/// The licences of the two clouds; none where the settings leave permission-set licences alone, or where they cannot be read.
 ///
 /// # Errors
-/// Settings that cannot be read, and what says nothing about rights: the vendor is down, the limit is spent.
-pub fn fill(call: &Call<'_>, api: &Api<'_>, org: &mut Org) -> Result<(), Failure> {
-    let settings = Settings::of(call.ctx)?;
-    if settings.reads(LicenceKind::PermissionSetLicences) {
-        org.permission_set_licences = is_readable(call, api, PERMISSION_SET_LICENCES)?;
+/// What says nothing about rights: the vendor is down, the limit is spent.
+pub fn cloud_licences(api: &Api<'_>, settings: &Settings) -> Result<CloudLicences, Failure> {
+    if !settings.reads(LicenceKind::PermissionSetLicences) {
+        return Ok(CloudLicences::default());
     }
-    if settings.reads(LicenceKind::Packages) {
-        org.packages = is_readable(call, api, PACKAGES)?;
-    }
-    if org.permission_set_licences {
-        find_cloud_licences(api, org)?;
-    }
-    org.api_only = api_only(call, api)?;
-    Ok(())
-}
-
-fn is_readable(call: &Call<'_>, api: &Api<'_>, query: &str) -> Result<bool, Failure> {
-    match api.rows::<IgnoredAny>(query) {
-        Ok(_) => Ok(true),
-        Err(failure) if org::is_absent(&failure) => {
-            let object = query.split(" FROM ").nth(1).unwrap_or(query);
-            let object = object.split(' ').next().unwrap_or(object);
-            call.log(
-                Level::Warn,
-                "an object cannot be read; its licences are left out",
-                &[("object", object), ("code", &failure.code)],
-            );
-            Ok(false)
-        }
-        Err(failure) => Err(failure),
-    }
-}
-
-fn find_cloud_licences(api: &Api<'_>, org: &mut Org) -> Result<(), Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Row {
@@ -71,22 +44,26 @@ fn find_cloud_licences(api: &Api<'_>, org: &mut Org) -> Result<(), Failure> {
     );
     let rows: Vec<Row> = match api.rows(&query) {
         Ok(rows) => rows,
-        Err(failure) if org::is_absent(&failure) => return Ok(()),
+        Err(failure) if org::is_absent(&failure) => return Ok(CloudLicences::default()),
         Err(failure) => return Err(failure),
     };
+    let mut found = CloudLicences::default();
     for row in rows {
         let id = ids::widen(&row.id).map(Into::into);
         match row.developer_name.as_deref() {
-            Some(products::SALES_LICENCE) => org.sales_licence = id,
-            Some(products::SERVICE_LICENCE) => org.service_licence = id,
+            Some(products::SALES_LICENCE) => found.sales = id,
+            Some(products::SERVICE_LICENCE) => found.service = id,
             _ => {}
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Who may use the API only, by profile or permission set: each profile owns a permission set that shows up here too.
-fn api_only(call: &Call<'_>, api: &Api<'_>) -> Result<Vec<String>, Failure> {
+///
+/// # Errors
+/// What says nothing about rights: the vendor is down, the limit is spent.
+pub fn api_only(call: &Call<'_>, api: &Api<'_>) -> Result<Vec<String>, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Row {

@@ -12,6 +12,7 @@ use crate::{
     clouds, holdings, ids,
     model::{QueryPage, UserLoginRow, UserRow},
     org::{self, Org},
+    probe::{self, CloudLicences},
     scope::Scope,
     settings::{LicenceKind, Settings},
     soql,
@@ -77,7 +78,12 @@ pub fn first_page(call: &Call<'_>, org: &Org) -> Result<String, Failure> {
 ///
 /// # Errors
 /// What the queries fail with, and `malformed` for an answer that contradicts itself.
-pub fn page(call: &Call<'_>, api: &Api<'_>, org: &Org, cursor: Cursor) -> Result<Page, Failure> {
+pub fn page(
+    call: &Call<'_>,
+    api: &Api<'_>,
+    org: &Org,
+    mut cursor: Cursor,
+) -> Result<Page, Failure> {
     let settings = Settings::of(call.ctx)?;
     // Settings that make no sense are told before anything is asked.
     let scope = Scope::of(&settings)?;
@@ -90,9 +96,20 @@ pub fn page(call: &Call<'_>, api: &Api<'_>, org: &Org, cursor: Cursor) -> Result
     };
     let (answer, started_anew) = fetch(call, api, &cursor, by_key)?;
     let page: QueryPage<'_, UserRow<'_>> = json::parse(answer.body())?;
+    if cursor.clouds.is_none() {
+        cursor.clouds = Some(probe::cloud_licences(api, &settings)?);
+    }
     let last_id = page.records.last().map(|row| row.id.as_str().to_owned());
+    let clouds = cursor.clouds.clone();
     let next = advance(cursor, started_anew, &page, last_id)?;
-    let mut out = page_of(call, api, org, &settings, &scope, page.records)?;
+    let mut out = page_of(
+        call,
+        api,
+        org,
+        (&settings, &scope),
+        clouds.as_ref(),
+        page.records,
+    )?;
     out.next = next;
     Ok(out)
 }
@@ -105,11 +122,11 @@ pub fn page_of(
     call: &Call<'_>,
     api: &Api<'_>,
     org: &Org,
-    settings: &Settings,
-    scope: &Scope,
+    (settings, scope): (&Settings, &Scope),
+    licences: Option<&CloudLicences>,
     rows: Vec<UserRow<'_>>,
 ) -> Result<Page, Failure> {
-    let holders = clouds::of_page(call, api, org, &rows)?;
+    let holders = clouds::of_page(call, api, licences, &rows)?;
     let mut out = empty_page(api);
     out.accounts.reserve(rows.len());
     out.assignments.reserve(rows.len());
@@ -189,6 +206,7 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
         return Ok(out);
     }
     let list = soql::list(ids.iter().map(String::as_str));
+    let (held, holders) = holdings::of_a_few(call, &api, &settings, &list)?;
     // 200 rows are one page at every batch size Salesforce allows, but a wide row may still split it.
     let mut answer = api.query(&format!(
         "{} WHERE Id IN ({list}) ORDER BY Id",
@@ -198,7 +216,6 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
     loop {
         let page: QueryPage<'_, UserRow<'_>> = json::parse(answer.body())?;
         let next = next_locator(page.done, page.next_records_url.as_ref(), &used)?;
-        let holders = clouds::of_page(call, &api, &org, &page.records)?;
         let lens = Lens {
             org: &org,
             settings: &settings,
@@ -217,7 +234,7 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
         answer = api.get(&next)?;
         used = next;
     }
-    holdings::of_a_few(&api, &org, &settings, &list, &mut out)?;
+    out.assignments.extend(held);
     if org.frozen {
         match user_logins(&api, &list) {
             Ok(rows) => rows.iter().for_each(|row| push_frozen(&mut out, row)),

@@ -69,7 +69,7 @@ pub fn all_users(call: &Call<'_>) -> Result<CheckResult, Failure> {
     let api = Api::new(call, &org.version);
     let visible =
         api.count("SELECT COUNT() FROM User WHERE IsActive = true AND ProfileId != null")?;
-    let rows = match consumption::licences(&api, &org) {
+    let rows = match consumption::licences(&api) {
         Ok(rows) => rows,
         Err(failure) if org::is_absent(&failure) => {
             return Ok(warned(
@@ -103,7 +103,7 @@ pub fn all_users(call: &Call<'_>) -> Result<CheckResult, Failure> {
 
 pub fn licences(call: &Call<'_>) -> Result<CheckResult, Failure> {
     let org = Org::of(call)?;
-    let rows = consumption::licences(&Api::new(call, &org.version), &org)?;
+    let rows = consumption::licences(&Api::new(call, &org.version))?;
     if rows.is_empty() {
         return Ok(failed(
             "Salesforce shows no user licence at all".to_owned(),

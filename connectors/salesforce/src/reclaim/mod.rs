@@ -134,7 +134,7 @@ impl<'o> Facts<'o> {
             Profiles::default()
         };
         let seats = if moves {
-            Seats::read(api, org)?
+            Seats::read(api)?
         } else {
             Seats::default()
         };

@@ -145,7 +145,7 @@ impl Back<'_> {
 
     fn person(&mut self, was_deactivated: bool) -> Result<(), Failure> {
         let (user, before) = (self.user, self.before);
-        let seats = Seats::read(self.api, self.org)?;
+        let seats = Seats::read(self.api)?;
         if was_deactivated && !user.is_active() {
             for lost in LOST {
                 self.says(lost);

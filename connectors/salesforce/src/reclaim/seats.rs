@@ -6,7 +6,6 @@ use super::look;
 use crate::{
     api::Api,
     consumption::{self, LicenceRow},
-    org::Org,
 };
 
 /// The org's user licences, where they can be read.
@@ -18,8 +17,8 @@ impl Seats {
     ///
     /// # Errors
     /// What may pass by itself.
-    pub fn read(api: &Api<'_>, org: &Org) -> Result<Self, Failure> {
-        look::readable(consumption::licences(api, org)).map(Self)
+    pub fn read(api: &Api<'_>) -> Result<Self, Failure> {
+        look::readable(consumption::licences(api)).map(Self)
     }
 
     /// Seats left of a licence; `None` where it cannot be known or has no bound.

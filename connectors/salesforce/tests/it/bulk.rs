@@ -10,7 +10,7 @@ use seatwise_connector_sdk::{
 use crate::{bench, count, error, id, page, rows, user};
 
 const JOB: &str = "/services/data/v62.0/jobs/query/750000000000001AAA";
-const BULK: &str = "{\"read_users_by\":\"bulk\"}";
+const BULK: &str = "{\"read_users_by\":\"bulk\",\"licence_kinds\":[\"features\"]}";
 
 fn chain(settings: &str, users: u64) -> (Vec<u8>, Bench) {
     let bench = bench(ScriptedHttp::new().get_with(&["COUNT()"], count(users))).settings(settings);
@@ -249,8 +249,8 @@ fn auto_takes_the_way_that_costs_fewer_calls_and_says_both_numbers() {
         (10_000, "users are read by REST"),
         (1_000_000, "users are read by Bulk API"),
     ] {
-        let (chain, bench) = chain("{}", users);
-        assert_eq!(bench.log.messages(), [says]);
+        let (chain, bench) = chain(crate::PLAIN, users);
+        assert!(bench.log.messages().iter().any(|said| said == says));
         let http = ScriptedHttp::new();
         let http = if users > 50_000 {
             http.expect("a job", is_job, error(503, "SERVER_UNAVAILABLE", "busy"))

@@ -8,12 +8,12 @@ use seatwise_connector_sdk::{
 };
 
 use crate::{
-    COLUMNS, bench, count, describe, discovery, error, id, memo_of, nothing_more, organization,
-    page, profile, rows, user, versions,
+    COLUMNS, PLAIN, bench, count, describe, discovery, error, id, memo_of, organization, page,
+    profile, rows, user, versions,
 };
 
 fn check(http: ScriptedHttp, id: &str) -> CheckResult {
-    Salesforce::check(&bench(http).call(), id).unwrap()
+    Salesforce::check(&bench(http).settings("{}").call(), id).unwrap()
 }
 
 fn versioned() -> ScriptedHttp {
@@ -532,9 +532,8 @@ fn without_the_header_the_limits_resource_is_asked() {
 
 #[test]
 fn a_check_before_the_first_identify_finds_out_for_itself() {
-    let http = nothing_more(discovery(&COLUMNS))
-        .get_with(&["FROM User ORDER BY Id"], rows(&[user(1, &[])]));
-    let bench = Bench::new(http);
+    let http = discovery(&COLUMNS).get_with(&["FROM User ORDER BY Id"], rows(&[user(1, &[])]));
+    let bench = Bench::new(http).settings(PLAIN);
     assert_eq!(
         Salesforce::check(&bench.call(), "users").unwrap().verdict,
         Verdict::Pass

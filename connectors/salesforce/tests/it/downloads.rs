@@ -8,8 +8,8 @@ use seatwise_connector_sdk::{
 };
 
 use crate::{
-    COLUMNS, bench, count, cursors::NEXT, describe, error, id, login, login_id, memo_from, memo_of,
-    page, profile, rows, user, userinfo, versions,
+    API_ONLY, COLUMNS, PLAIN, bench, count, cursors::NEXT, describe, error, id, login, login_id,
+    memo_from, memo_of, page, profile, rows, user, userinfo, versions,
 };
 
 /// First page of the users chain, with that answer.
@@ -25,7 +25,8 @@ pub fn download(http: ScriptedHttp, at: &[u8]) -> Result<Page, Failure> {
 }
 
 pub fn chains() -> Vec<Vec<u8>> {
-    let bench = bench(ScriptedHttp::new().get_with(&["SELECT COUNT() FROM User"], count(3)));
+    let counted = ScriptedHttp::new().get_with(&["SELECT COUNT() FROM User"], count(3));
+    let bench = bench(counted);
     Salesforce::begin_subscriptions(&bench.call(), None)
         .unwrap()
         .chains
@@ -67,13 +68,11 @@ fn without_user_login_there_is_no_chain_of_the_frozen() {
                 "sObject type 'UserLogin' is not supported.",
             ),
         )
-        .get(
-            "/services/data/v62.0/sobjects/UserLicense/describe",
-            describe(&["Id"]),
-        )
+        .get_with(&API_ONLY, rows(&[]))
         .get("/services/oauth2/userinfo", userinfo());
-    let bench =
-        Bench::new(ScriptedHttp::new().get_with(&["COUNT()"], count(3))).memo(memo_from(http));
+    let bench = Bench::new(ScriptedHttp::new().get_with(&["COUNT()"], count(3)))
+        .settings(PLAIN)
+        .memo(memo_from(http));
     assert_eq!(
         Salesforce::begin_subscriptions(&bench.call(), None)
             .unwrap()
@@ -85,15 +84,14 @@ fn without_user_login_there_is_no_chain_of_the_frozen() {
 
 #[test]
 fn since_asks_only_for_what_changed_and_counts_the_same() {
-    let http = ScriptedHttp::new()
-        .get_with(
-            &["SELECT COUNT() FROM User WHERE SystemModstamp >= 2026-03-01T00:00:00Z"],
-            count(1),
-        )
-        .get_with(
-            &["FROM User WHERE SystemModstamp >= 2026-03-01T00:00:00Z ORDER BY Id"],
-            rows(&[user(1, &[])]),
-        );
+    let counted = ScriptedHttp::new().get_with(
+        &["SELECT COUNT() FROM User WHERE SystemModstamp >= 2026-03-01T00:00:00Z"],
+        count(1),
+    );
+    let http = counted.get_with(
+        &["FROM User WHERE SystemModstamp >= 2026-03-01T00:00:00Z ORDER BY Id"],
+        rows(&[user(1, &[])]),
+    );
     let bench = bench(http);
     let outline = Salesforce::begin_subscriptions(&bench.call(), Some(1_772_323_200_000)).unwrap();
     assert_eq!(
@@ -115,7 +113,7 @@ fn since_is_everything_where_the_stamp_cannot_be_filtered() {
         "/services/data/v62.0/query?q=SELECT%20COUNT%28%29%20FROM%20User",
         count(3),
     );
-    let bench = Bench::new(http).memo(memo_of(&columns));
+    let bench = Bench::new(http).memo(memo_of(&columns)).settings(PLAIN);
     Salesforce::begin_subscriptions(&bench.call(), Some(1_772_323_200_000)).unwrap();
 }
 
@@ -125,7 +123,8 @@ fn only_columns_that_exist_are_asked_for_and_in_pages_of_2000() {
         &["SELECT Id, Username, IsActive, Email, Profile.Name, Profile.UserLicense.LicenseDefinitionKey, Profile.UserLicense.Name, Profile.UserLicense.MasterLabel, Profile.UserLicense.Status FROM User ORDER BY Id"],
         rows(&[user(1, &["-LastLoginDate"])]),
     ))
-    .memo(memo_of(&["Id", "Username", "IsActive", "ProfileId", "Email"]));
+    .memo(memo_of(&["Id", "Username", "IsActive", "ProfileId", "Email"]))
+    .settings(PLAIN);
     let page = Salesforce::download_subscriptions(&bench.call(), &users_chain()).unwrap();
     // A column that does not exist is not "never".
     assert_eq!(page.accounts[0].last_activity, LastActivity::Unknown);
@@ -268,9 +267,18 @@ fn domains_leave_out_everybody_else_and_count_them() {
             page.out_of_scope,
         )
     };
-    assert_eq!(download("{\"company_names\":\"*\"}"), (3, 3, 0));
-    assert_eq!(download("{\"company_names\":\"acme.com\"}"), (1, 1, 2));
-    assert_eq!(download("{\"leave_out_licences\":\"SFDC\"}"), (0, 0, 3));
+    assert_eq!(
+        download("{\"licence_kinds\":[],\"company_names\":\"*\"}"),
+        (3, 3, 0)
+    );
+    assert_eq!(
+        download("{\"licence_kinds\":[],\"company_names\":\"acme.com\"}"),
+        (1, 1, 2)
+    );
+    assert_eq!(
+        download("{\"licence_kinds\":[],\"leave_out_licences\":\"SFDC\"}"),
+        (0, 0, 3)
+    );
     let bench = bench(ScriptedHttp::new()).settings("{\"company_names\":\"Acme Inc\"}");
     let failure = Salesforce::download_subscriptions(&bench.call(), &users_chain()).unwrap_err();
     assert_eq!(failure.code, "bad_company_names");
@@ -373,7 +381,7 @@ fn rows_out_of_scope_are_counted() {
         user(3, &["UserType=\"CspLitePortal\""]),
     ]);
     let bench = bench(ScriptedHttp::new().get_with(&["FROM User"], rows))
-        .settings("{\"include_inactive\":false,\"leave_out_user_types\":[\"CspLitePortal\"]}");
+        .settings("{\"licence_kinds\":[],\"include_inactive\":false,\"leave_out_user_types\":[\"CspLitePortal\"]}");
     let page = Salesforce::download_subscriptions(&bench.call(), &users_chain()).unwrap();
     assert_eq!(
         (

@@ -7,16 +7,36 @@ use seatwise_connector_sdk::{
     testkit::{Bench, ScriptedHttp},
 };
 
-use crate::{COLUMNS, bench, count, discovery, error, everything, id, memo, rows, user};
+use crate::{COLUMNS, count, cursors::NEXT, discovery_with, error, id, memo_from, rows, user};
 
-/// An org in which everything can be read; users have these columns besides.
+/// An org in which users have these columns besides and user 77 may use the API only.
 fn full(http: ScriptedHttp, besides: &[&str]) -> Bench {
     let columns: Vec<&str> = COLUMNS.into_iter().chain(besides.iter().copied()).collect();
-    Bench::new(http).memo(memo(everything(discovery(&columns))))
+    Bench::new(http).memo(memo_from(discovery_with(
+        &columns,
+        rows(&[format!("{{\"AssigneeId\":{:?}}}", id(77))]),
+    )))
 }
 
-fn chains(settings: &str) -> Vec<Vec<u8>> {
-    let bench = full(ScriptedHttp::new().get_with(&["COUNT()"], count(3)), &[]).settings(settings);
+/// What the first page of users is followed by, in an org that has the licences of Sales Cloud and Service Cloud: their ids end
+/// in 1 and 2.
+fn both_clouds(http: ScriptedHttp) -> ScriptedHttp {
+    let licence = |number: u32, name: &str| {
+        format!("{{\"Id\":\"0PL00000000000{number}AAA\",\"DeveloperName\":{name:?}}}")
+    };
+    http.get_with(
+        &["FROM PermissionSetLicense WHERE DeveloperName IN ('SalesUserPsl','ServiceUserPsl')"],
+        rows(&[licence(1, "SalesUserPsl"), licence(2, "ServiceUserPsl")]),
+    )
+}
+
+fn chains() -> Vec<Vec<u8>> {
+    chains_of("{}")
+}
+
+fn chains_of(settings: &str) -> Vec<Vec<u8>> {
+    let counted = ScriptedHttp::new().get_with(&["COUNT()"], count(3));
+    let bench = full(counted, &[]).settings(settings);
     Salesforce::begin_subscriptions(&bench.call(), None)
         .unwrap()
         .chains
@@ -24,7 +44,7 @@ fn chains(settings: &str) -> Vec<Vec<u8>> {
 
 fn page(http: ScriptedHttp, chain: usize, settings: &str) -> Page {
     let bench = full(http, &[]).settings(settings);
-    Salesforce::download_subscriptions(&bench.call(), &chains("{}")[chain]).unwrap()
+    Salesforce::download_subscriptions(&bench.call(), &chains()[chain]).unwrap()
 }
 
 fn brief(assignments: &[Assignment]) -> Vec<(&str, &str)> {
@@ -52,9 +72,9 @@ fn licence_row(number: u32, holder: u32, name: &str) -> String {
 
 #[test]
 fn each_kind_of_licence_has_its_own_chain_and_can_be_left_alone() {
-    assert_eq!(chains("{}").len(), 4);
-    assert_eq!(chains("{\"licence_kinds\":[\"packages\"]}").len(), 3);
-    assert_eq!(chains("{\"licence_kinds\":[]}").len(), 2);
+    assert_eq!(chains().len(), 4);
+    assert_eq!(chains_of("{\"licence_kinds\":[\"packages\"]}").len(), 3);
+    assert_eq!(chains_of("{\"licence_kinds\":[]}").len(), 2);
 }
 
 #[test]
@@ -138,14 +158,37 @@ fn a_filter_leaves_out_what_left_out_people_hold() {
 }
 
 #[test]
-fn a_right_lost_during_the_run_fails_it_rather_than_ending_everybodys_licence() {
+fn a_kind_that_cannot_be_read_at_all_is_left_out_and_said() {
     for chain in [LICENCES, PACKAGES] {
         let http = ScriptedHttp::new().get_with(&["FROM"], error(400, "INVALID_TYPE", "no"));
         let bench = full(http, &[]);
-        let failure =
-            Salesforce::download_subscriptions(&bench.call(), &chains("{}")[chain]).unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Permission);
+        let page = Salesforce::download_subscriptions(&bench.call(), &chains()[chain]).unwrap();
+        assert!(page.assignments.is_empty() && page.next.is_none());
+        assert_eq!(
+            bench.log.messages(),
+            ["a kind of licence cannot be read; its holders are left out"]
+        );
     }
+}
+
+#[test]
+fn a_right_lost_during_the_run_fails_it_rather_than_ending_everybodys_licence() {
+    let http = ScriptedHttp::new().get_with(
+        &["FROM PermissionSetLicenseAssign"],
+        crate::page(9, Some(NEXT), &[licence_row(1, 5, "\"SalesUserPsl\"")]),
+    );
+    let next = page(http, LICENCES, "{}").next.unwrap();
+    let bench = full(
+        ScriptedHttp::new().get(NEXT, error(403, "INSUFFICIENT_ACCESS", "no")),
+        &[],
+    );
+    let failure = Salesforce::download_subscriptions(&bench.call(), &next).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Permission);
+    // A vendor that is down is no missing right, on the first page either.
+    let down = ScriptedHttp::new().get_with(&["FROM"], error(503, "SERVER_UNAVAILABLE", "busy"));
+    let failure = Salesforce::download_subscriptions(&full(down, &[]).call(), &chains()[PACKAGES])
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Transient);
 }
 
 #[test]
@@ -163,15 +206,14 @@ fn feature_licences_are_assignments_of_their_own() {
         ],
     );
     let http = || {
-        ScriptedHttp::new()
-            .get_with(
-                &["UserPermissionsMarketingUser, UserPermissionsSupportUser, Profile.Name"],
-                rows(&[row.clone()]),
-            )
-            .get_with(&["FROM PermissionSetLicenseAssign WHERE"], rows(&[]))
+        let users = ScriptedHttp::new().get_with(
+            &["UserPermissionsMarketingUser, UserPermissionsSupportUser, Profile.Name"],
+            rows(&[row.clone()]),
+        );
+        both_clouds(users).get_with(&["FROM PermissionSetLicenseAssign WHERE"], rows(&[]))
     };
     let all = full(http(), &features);
-    let page = Salesforce::download_subscriptions(&all.call(), &chains("{}")[0]).unwrap();
+    let page = Salesforce::download_subscriptions(&all.call(), &chains()[0]).unwrap();
     assert_eq!(
         brief(&page.assignments),
         [
@@ -183,7 +225,7 @@ fn feature_licences_are_assignments_of_their_own() {
     // Left alone, the two that tell the clouds apart are read all the same.
     let none =
         full(http(), &features).settings("{\"licence_kinds\":[\"permission-set-licences\"]}");
-    let page = Salesforce::download_subscriptions(&none.call(), &chains("{}")[0]).unwrap();
+    let page = Salesforce::download_subscriptions(&none.call(), &chains()[0]).unwrap();
     assert_eq!(brief(&page.assignments), [(id(1).as_str(), "SFDC")]);
     assert!(!none.http.seen_paths()[0].contains("KnowledgeUser"));
 }
@@ -196,25 +238,24 @@ fn sales_and_service_are_told_apart_by_licence_then_flag_then_guess() {
             id(holder)
         )
     };
-    let http = ScriptedHttp::new()
-        .get_with(
-            &["FROM User ORDER BY Id"],
-            rows(&[
-                user(1, &[]),
-                user(2, &["UserPermissionsSupportUser=true"]),
-                user(3, &["ForecastEnabled=true"]),
-                user(4, &["UserPermissionsSupportUser=true"]),
-                user(5, &["Profile=null"]),
-                user(6, &[]),
-            ]),
-        )
-        .get_with(
-            &[
-                "WHERE PermissionSetLicenseId IN ('0PL000000000001AAA','0PL000000000002AAA')",
-                &format!("AssigneeId >= '{}' AND AssigneeId <= '{}'", id(1), id(6)),
-            ],
-            rows(&[holds(4, 1), holds(6, 2)]),
-        );
+    let users = ScriptedHttp::new().get_with(
+        &["FROM User ORDER BY Id"],
+        rows(&[
+            user(1, &[]),
+            user(2, &["UserPermissionsSupportUser=true"]),
+            user(3, &["ForecastEnabled=true"]),
+            user(4, &["UserPermissionsSupportUser=true"]),
+            user(5, &["Profile=null"]),
+            user(6, &[]),
+        ]),
+    );
+    let http = both_clouds(users).get_with(
+        &[
+            "WHERE PermissionSetLicenseId IN ('0PL000000000001AAA','0PL000000000002AAA')",
+            &format!("AssigneeId >= '{}' AND AssigneeId <= '{}'", id(1), id(6)),
+        ],
+        rows(&[holds(4, 1), holds(6, 2)]),
+    );
     let page = page(http, 0, "{}");
     let of = |number: u32| {
         let seat = page
@@ -242,18 +283,26 @@ fn sales_and_service_are_told_apart_by_licence_then_flag_then_guess() {
 }
 
 #[test]
-fn an_org_without_these_licences_pays_no_second_query() {
-    let bench = bench(ScriptedHttp::new().get_with(&["FROM User"], rows(&[user(1, &[])])));
-    let chain = crate::downloads::users_chain();
-    Salesforce::download_subscriptions(&bench.call(), &chain).unwrap();
-    assert_eq!(bench.http.seen().len(), 1);
+fn an_org_without_these_licences_is_asked_for_them_once_and_not_on_every_page() {
+    let http = ScriptedHttp::new()
+        .get_with(
+            &["FROM User ORDER BY Id"],
+            crate::page(2, Some(NEXT), &[user(1, &[])]),
+        )
+        .get_with(&["FROM PermissionSetLicense WHERE"], rows(&[]));
+    let next = page(http, 0, "{}").next.unwrap();
+    let bench = full(
+        ScriptedHttp::new().get(NEXT, crate::page(2, None, &[user(2, &[])])),
+        &[],
+    );
+    let last = Salesforce::download_subscriptions(&bench.call(), &next).unwrap();
+    assert_eq!(last.accounts.len(), 1);
 }
 
 #[test]
 fn an_api_only_user_is_a_service_account_with_the_reason() {
-    let http = ScriptedHttp::new()
-        .get_with(&["FROM User"], rows(&[user(76, &[]), user(77, &[])]))
-        .get_with(&["FROM PermissionSetLicenseAssign"], rows(&[]));
+    let users = ScriptedHttp::new().get_with(&["FROM User"], rows(&[user(76, &[]), user(77, &[])]));
+    let http = both_clouds(users).get_with(&["FROM PermissionSetLicenseAssign"], rows(&[]));
     let page = page(http, 0, "{}");
     assert_eq!(page.accounts[0].kind, AccountKind::Person);
     assert_eq!(page.accounts[1].kind, AccountKind::Service);
@@ -270,15 +319,7 @@ fn a_memo_stays_far_below_its_bound_with_the_most_api_only_users() {
     let assignees: Vec<String> = (0..1000)
         .map(|number| format!("{{\"AssigneeId\":{:?}}}", id(number)))
         .collect();
-    let http = discovery(&COLUMNS)
-        .get_with(&["FROM PermissionSetLicenseAssign LIMIT 1"], rows(&[]))
-        .get_with(&["FROM UserPackageLicense LIMIT 1"], rows(&[]))
-        .get_with(&["FROM PermissionSetLicense"], rows(&[]))
-        .get_with(
-            &["FROM PermissionSetAssignment", "LIMIT 800"],
-            rows(&assignees),
-        );
-    let memo = memo(http);
+    let memo = memo_from(discovery_with(&COLUMNS, rows(&assignees)));
     assert!(
         (7_000..12_000).contains(&memo.len()),
         "{} bytes",
@@ -288,23 +329,15 @@ fn a_memo_stays_far_below_its_bound_with_the_most_api_only_users() {
 
 #[test]
 fn a_look_up_knows_everything_that_people_hold() {
-    let shows = || {
-        ScriptedHttp::new()
-            .get_with(&["FROM User WHERE Id IN"], rows(&[user(5, &[])]))
-            .get_with(
-                &["FROM PermissionSetLicenseAssign WHERE PermissionSetLicenseId IN"],
-                rows(&[]),
-            )
-    };
     let seat = format!(
         "{{\"Id\":\"051000000000001AAA\",\"UserId\":{:?},\"PackageLicenseId\":\"050000000000001\"}}",
         id(5)
     );
     let asked = format!("IN ('{}') ORDER BY Id", id(5));
-    let http = shows()
+    let http = ScriptedHttp::new()
         .get_with(
             &["FROM PermissionSetLicenseAssign WHERE AssigneeId", &asked],
-            rows(&[licence_row(1, 5, "\"SalesUserPsl\"")]),
+            rows(&[licence_row(1, 5, "\"ServiceUserPsl\"")]),
         )
         .get_with(
             &["FROM UserPackageLicense WHERE UserId", &asked],
@@ -314,6 +347,7 @@ fn a_look_up_knows_everything_that_people_hold() {
             &["FROM PackageLicense"],
             rows(&["{\"Id\":\"050000000000001AAA\",\"NamespacePrefix\":\"cpq\"}".to_owned()]),
         )
+        .get_with(&["FROM User WHERE Id IN"], rows(&[user(5, &[])]))
         .get_with(&["FROM UserLogin"], rows(&[]));
     let page = Salesforce::lookup_accounts(&full(http, &[]).call(), &[id(5)]).unwrap();
     let held: Vec<&str> = page
@@ -321,12 +355,16 @@ fn a_look_up_knows_everything_that_people_hold() {
         .iter()
         .map(|seat| seat.identifier.as_str())
         .collect();
-    assert_eq!(held, ["SFDC", "psl:SalesUserPsl", "package:cpq"]);
-    // A right that is lost must not look like a licence that is given back.
-    let http = shows().get_with(
-        &["FROM PermissionSetLicenseAssign WHERE AssigneeId"],
-        error(400, "INVALID_TYPE", "no"),
+    assert_eq!(held, ["SFDC", "psl:ServiceUserPsl", "package:cpq"]);
+    assert_eq!(
+        evidence(&page.assignments[0], "product"),
+        Some("Salesforce Service Cloud")
+    );
+    // A vendor that is down is no licence that was given back.
+    let http = ScriptedHttp::new().get_with(
+        &["FROM PermissionSetLicenseAssign"],
+        error(503, "SERVER_UNAVAILABLE", "busy"),
     );
     let failure = Salesforce::lookup_accounts(&full(http, &[]).call(), &[id(5)]).unwrap_err();
-    assert_eq!(failure.kind, FailureKind::Permission);
+    assert_eq!(failure.kind, FailureKind::Transient);
 }

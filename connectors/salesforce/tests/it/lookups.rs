@@ -3,11 +3,21 @@
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{Connector, FailureKind, subscriptions::Fact, testkit::ScriptedHttp};
 
-use crate::{bench, id, login, rows, user};
+use crate::{bench, error, id, login, rows, user};
+
+/// An org whose permission-set licences cannot be read, and whose packages nobody holds.
+fn nothing_held() -> ScriptedHttp {
+    ScriptedHttp::new()
+        .get_with(
+            &["FROM PermissionSetLicenseAssign WHERE AssigneeId IN ("],
+            error(400, "INVALID_TYPE", "not supported"),
+        )
+        .get_with(&["FROM UserPackageLicense WHERE UserId IN ("], rows(&[]))
+}
 
 #[test]
-fn fresh_facts_about_a_few_take_two_queries_with_frozen_either_way() {
-    let http = ScriptedHttp::new()
+fn fresh_facts_about_a_few_take_four_queries_with_frozen_either_way() {
+    let http = nothing_held()
         .get_with(
             &[&format!(
                 "FROM User WHERE Id IN ('{}','{}','{}') ORDER BY Id",
@@ -21,7 +31,9 @@ fn fresh_facts_about_a_few_take_two_queries_with_frozen_either_way() {
             &["FROM UserLogin WHERE UserId IN ("],
             rows(&[login(1, true), login(2, false)]),
         );
-    let page = Salesforce::lookup_accounts(&bench(http).call(), &[id(1), id(2), id(3)]).unwrap();
+    let page =
+        Salesforce::lookup_accounts(&bench(http).settings("{}").call(), &[id(1), id(2), id(3)])
+            .unwrap();
     assert_eq!(page.accounts.len(), 2);
     let facts: Vec<(&str, &Fact)> = page
         .facts
@@ -40,7 +52,7 @@ fn fresh_facts_about_a_few_take_two_queries_with_frozen_either_way() {
 #[test]
 fn two_hundred_ids_fit_into_one_request_and_201_are_refused() {
     let ids: Vec<String> = (0..201).map(id).collect();
-    let http = ScriptedHttp::new().expect(
+    let http = nothing_held().expect(
         "a path under 16 KB",
         |request| match request.path_with_query.len() {
             0..16_000 => Ok(()),
@@ -48,7 +60,7 @@ fn two_hundred_ids_fit_into_one_request_and_201_are_refused() {
         },
         rows(&[]),
     );
-    let bench1 = bench(http.get_with(&["UserLogin"], rows(&[])));
+    let bench1 = bench(http.get_with(&["UserLogin"], rows(&[]))).settings("{}");
     Salesforce::lookup_accounts(&bench1.call(), &ids[..200]).unwrap();
     let failure =
         Salesforce::lookup_accounts(&bench(ScriptedHttp::new()).call(), &ids).unwrap_err();

@@ -204,6 +204,11 @@ pub fn organization(over: &str) -> Scripted {
 
 /// Everything `identify` asks before the organization, with these columns.
 pub fn discovery(columns: &[&str]) -> ScriptedHttp {
+    discovery_with(columns, rows(&[]))
+}
+
+/// The same with these API-only users.
+pub fn discovery_with(columns: &[&str], api_only: Scripted) -> ScriptedHttp {
     ScriptedHttp::new()
         .get("/services/data/", versions(&["59.0", "62.0", "66.0"]))
         .get(
@@ -214,66 +219,24 @@ pub fn discovery(columns: &[&str]) -> ScriptedHttp {
             "/services/data/v62.0/sobjects/UserLogin/describe",
             describe(&["Id", "UserId", "IsFrozen"]),
         )
-        .get(
-            "/services/data/v62.0/sobjects/UserLicense/describe",
-            describe(&["Id", "LicenseDefinitionKey"]),
-        )
+        .get_with(&API_ONLY, api_only)
         .get("/services/oauth2/userinfo", userinfo())
 }
 
-/// What `identify` tries after that, in an org that has none of it.
-pub fn nothing_more(http: ScriptedHttp) -> ScriptedHttp {
-    let absent = |object: &str| {
-        error(
-            400,
-            "INVALID_TYPE",
-            &format!("sObject type '{object}' is not supported."),
-        )
-    };
-    http.get_with(
-        &["FROM PermissionSetLicenseAssign LIMIT 1"],
-        absent("PermissionSetLicenseAssign"),
-    )
-    .get_with(
-        &["FROM UserPackageLicense LIMIT 1"],
-        absent("UserPackageLicense"),
-    )
-    .get_with(
-        &["FROM PermissionSetAssignment WHERE PermissionSet.PermissionsApiUserOnly = true"],
-        absent("PermissionSetAssignment"),
-    )
-}
+/// The query for API-only users.
+pub const API_ONLY: [&str; 1] =
+    ["FROM PermissionSetAssignment WHERE PermissionSet.PermissionsApiUserOnly = true"];
 
-/// What `identify` tries after that, in an org that has all of it: the ids of the licences of Sales Cloud and Service Cloud
-/// end in 1 and 2; user 77 may use the API only.
-pub fn everything(http: ScriptedHttp) -> ScriptedHttp {
-    let licence = |number: u32, name: &str| {
-        format!("{{\"Id\":\"0PL00000000000{number}AAA\",\"DeveloperName\":{name:?}}}")
-    };
-    http.get_with(&["FROM PermissionSetLicenseAssign LIMIT 1"], rows(&[]))
-        .get_with(&["FROM UserPackageLicense LIMIT 1"], rows(&[]))
-        .get_with(
-            &["FROM PermissionSetLicense WHERE DeveloperName IN ('SalesUserPsl','ServiceUserPsl')"],
-            rows(&[licence(1, "SalesUserPsl"), licence(2, "ServiceUserPsl")]),
-        )
-        .get_with(
-            &["FROM PermissionSetAssignment"],
-            rows(&[format!("{{\"AssigneeId\":{:?}}}", id(77))]),
-        )
-}
+/// Settings under which only users and their feature licences are read: one query a page.
+pub const PLAIN: &str = "{\"licence_kinds\":[\"features\"]}";
 
 /// The memo that `identify` makes of an org with these columns.
 pub fn memo_of(columns: &[&str]) -> Vec<u8> {
     memo_from(discovery(columns))
 }
 
-/// The memo that `identify` makes of a discovery that finds nothing more.
+/// The memo that `identify` makes of a discovery.
 pub fn memo_from(http: ScriptedHttp) -> Vec<u8> {
-    memo(nothing_more(http))
-}
-
-/// The memo that `identify` makes of all that it is told.
-pub fn memo(http: ScriptedHttp) -> Vec<u8> {
     use seatwise_connector_sdk::Connector as _;
     let bench = Bench::new(
         http.get_with(
@@ -287,7 +250,7 @@ pub fn memo(http: ScriptedHttp) -> Vec<u8> {
         .memo
 }
 
-/// A bench over a script, for an org with every column.
+/// A bench over a script, for an org with every column, under [`PLAIN`] settings.
 pub fn bench(http: ScriptedHttp) -> Bench {
-    Bench::new(http).memo(memo_of(&COLUMNS))
+    Bench::new(http).memo(memo_of(&COLUMNS)).settings(PLAIN)
 }

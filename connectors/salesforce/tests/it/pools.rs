@@ -4,10 +4,10 @@ use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, FailureKind,
     consumption::{Metric, Page, Pool},
-    testkit::{Bench, Scripted, ScriptedHttp},
+    testkit::{Scripted, ScriptedHttp},
 };
 
-use crate::{COLUMNS, bench, describe, error, memo_from, rows, userinfo, versions};
+use crate::{bench, error, rows};
 
 fn licence(key: &str, name: &str, rest: &str) -> String {
     format!(
@@ -103,35 +103,12 @@ fn one_name_under_two_keys_is_two_pools() {
 }
 
 #[test]
-fn monthly_logins_are_asked_for_only_where_described() {
-    let columns = [
-        "Id",
-        "LicenseDefinitionKey",
-        "MonthlyLoginsEntitlement",
-        "MonthlyLoginsUsed",
-    ];
-    let memo = memo_from(
-        ScriptedHttp::new()
-            .get("/services/data/", versions(&["62.0"]))
-            .get(
-                "/services/data/v62.0/sobjects/User/describe",
-                describe(&COLUMNS),
-            )
-            .get(
-                "/services/data/v62.0/sobjects/UserLogin/describe",
-                describe(&["Id"]),
-            )
-            .get(
-                "/services/data/v62.0/sobjects/UserLicense/describe",
-                describe(&columns),
-            )
-            .get("/services/oauth2/userinfo", userinfo()),
-    );
-    let rows = rows(&[
+fn monthly_logins_are_a_pool_of_logins_with_its_month() {
+    let page = pools(&[
         licence(
             "PID_Customer_Community_Login",
             "CCL",
-            ",\"TotalLicenses\":50,\"MonthlyLoginsEntitlement\":1000,\"MonthlyLoginsUsed\":1240",
+            ",\"TotalLicenses\":50,\"UsedLicenses\":7,\"MonthlyLoginsEntitlement\":1000,\"MonthlyLoginsUsed\":1240",
         ),
         licence(
             "SFDC",
@@ -139,12 +116,6 @@ fn monthly_logins_are_asked_for_only_where_described() {
             ",\"TotalLicenses\":5,\"UsedLicenses\":2,\"MonthlyLoginsEntitlement\":null",
         ),
     ]);
-    let bench1 = Bench::new(ScriptedHttp::new().get_with(
-        &["MonthlyLoginsEntitlement, MonthlyLoginsUsed FROM UserLicense"],
-        rows,
-    ))
-    .memo(memo);
-    let page = Salesforce::download_consumption(&bench1.call(), None).unwrap();
     let logins = &page.pools[0];
     assert_eq!(
         (logins.metric, logins.owned, logins.used),
@@ -154,11 +125,37 @@ fn monthly_logins_are_asked_for_only_where_described() {
         logins.period,
         Some(("2026-03-01".to_owned(), "2026-03-31".to_owned()))
     );
+    assert_eq!(said(logins, "members"), Some("7"));
     assert_eq!(page.pools[1].metric, Metric::Seats);
+}
 
-    let bench2 = bench(ScriptedHttp::new().get_with(&["FROM UserLicense"], crate::rows(&[])));
-    Salesforce::download_consumption(&bench2.call(), None).unwrap();
-    assert!(!bench2.http.seen_paths()[0].contains("MonthlyLogins"));
+#[test]
+fn where_monthly_logins_are_hidden_the_rest_is_asked_for_and_the_gap_is_said() {
+    let hidden = error(
+        400,
+        "INVALID_FIELD",
+        "No such column 'MonthlyLoginsEntitlement' on entity 'UserLicense'.",
+    );
+    let rows = rows(&[licence(
+        "PID_Customer_Community_Login",
+        "CCL",
+        ",\"TotalLicenses\":50,\"UsedLicenses\":2",
+    )]);
+    let bench = bench(
+        ScriptedHttp::new()
+            .get_with(
+                &["MonthlyLoginsEntitlement, MonthlyLoginsUsed FROM UserLicense"],
+                hidden,
+            )
+            .get_with(&["UsedLicensesLastUpdated FROM UserLicense"], rows),
+    );
+    let page = Salesforce::download_consumption(&bench.call(), None).unwrap();
+    assert_eq!(page.pools[0].owned, Some(50));
+    assert!(
+        said(&page.pools[0], "monthly_logins")
+            .unwrap()
+            .contains("not shown")
+    );
 }
 
 #[test]
@@ -314,7 +311,8 @@ fn a_spent_limit_on_a_later_page_is_no_missing_right() {
             "REQUEST_LIMIT_EXCEEDED",
             "TotalRequests Limit exceeded.",
         ),
-    ));
+    ))
+    .settings("{}");
     let next = Salesforce::download_consumption(&bench.call(), None)
         .unwrap()
         .next;
@@ -322,18 +320,4 @@ fn a_spent_limit_on_a_later_page_is_no_missing_right() {
     assert_eq!(failure.kind, FailureKind::Quota);
     let failure = Salesforce::download_consumption(&bench.call(), Some(&[1, 9])).unwrap_err();
     assert_eq!(failure.code, "cursor_damaged");
-}
-
-#[test]
-fn hidden_login_counts_of_a_login_licence_are_said() {
-    let page = pools(&[licence(
-        "PID_Customer_Community_Login",
-        "CCL",
-        ",\"TotalLicenses\":50,\"UsedLicenses\":2",
-    )]);
-    assert!(
-        said(&page.pools[0], "monthly_logins")
-            .unwrap()
-            .contains("not shown")
-    );
 }

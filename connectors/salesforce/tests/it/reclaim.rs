@@ -8,8 +8,8 @@ use seatwise_connector_sdk::{
 };
 
 use crate::{
-    COLUMNS, bench, count, describe, error, id, login, login_id, memo_from, profile, shelf::Shelf,
-    user, versions,
+    API_ONLY, COLUMNS, bench, count, describe, error, id, login, login_id, memo_from, profile,
+    rows, shelf::Shelf, user, versions,
 };
 
 pub fn target(number: u32, action: &str) -> Target {
@@ -322,10 +322,7 @@ fn who_the_connection_is_goes_under_unchecked_where_it_cannot_be_read() {
                 "/services/data/v62.0/sobjects/UserLogin/describe",
                 describe(&["Id"]),
             )
-            .get(
-                "/services/data/v62.0/sobjects/UserLicense/describe",
-                describe(&["Id"]),
-            )
+            .get_with(&API_ONLY, rows(&[]))
             .get(
                 "/services/oauth2/userinfo",
                 Scripted::with_type(404, "text/plain", ""),

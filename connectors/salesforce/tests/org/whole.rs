@@ -61,3 +61,30 @@ fn without_manage_users_the_rest_is_read_and_nobody_is_called_frozen() {
     assert_eq!(got.accounts.len(), 14);
     assert!(got.facts.is_empty());
 }
+
+/// The budget is shared with every other app of the org, so what a run costs is no accident.
+#[test]
+fn a_run_of_4_101_users_costs_21_calls() {
+    let link = Link::to(crowd(4_100), T0_MS);
+    let got = link.download(None).unwrap();
+    link.pools().unwrap();
+    assert_eq!(got.accounts.len(), 4_101);
+    let (_, requests) = link
+        .control()
+        .call("GET", "requests", &serde_json::Value::Null);
+    let of = |kind: &str| requests[kind].as_u64().unwrap_or(0);
+    assert_eq!(
+        [
+            of("GET describe"),
+            of("GET query"),
+            of("GET queryMore"),
+            of("GET userinfo"),
+            of("GET other")
+        ],
+        // Two objects; API-only users, the org, two counts, a first page of users, the clouds, the frozen, two kinds of holders,
+        // six kinds of pools and user licences once more without monthly logins; two more pages; userinfo; the versions, which
+        // are free.
+        [2, 16, 2, 1, 1],
+        "{requests}"
+    );
+}
