@@ -107,7 +107,10 @@ pub const KNOBS: &[(&str, &str)] = &[
     ),
     ("bulk_fails", "1: query jobs end as Failed"),
     ("bulk_never_ends", "1: query jobs stay InProgress"),
-    ("bulk_page", "n: rows of a result page without maxRecords"),
+    (
+        "bulk_page",
+        "n: a result page has no more rows than that, whatever maxRecords says",
+    ),
     (
         "bulk_no_last_locator",
         "1: the last result page has no Sforce-Locator instead of null",

@@ -8,6 +8,7 @@
 
 mod activity;
 mod bulk;
+mod cases;
 mod checks;
 mod errors;
 mod everybody;

@@ -112,21 +112,19 @@ impl State {
                     ApiError::new(400, "INVALIDLOCATOR", format!("Invalid locator: {locator}"))
                 })?,
         };
-        let usual = match self.faults.number("bulk_page") {
-            0 => PAGE_ROWS,
+        let most = match self.faults.number("bulk_page") {
+            0 => u64::MAX,
             rows => rows,
         };
         let asked = match request.parameter("maxRecords") {
-            None => usual,
-            Some(text) => text.parse().ok().filter(|rows| *rows > 0).ok_or_else(|| {
-                ApiError::new(
-                    400,
-                    "INVALIDJOB",
-                    "maxRecords is a number greater than zero",
-                )
-            })?,
+            None => PAGE_ROWS,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|rows| *rows > 0)
+                .ok_or_else(|| invalid_job("maxRecords is a number greater than zero"))?,
         };
-        let count = asked.min(job.rows - from);
+        let count = asked.min(most).min(job.rows - from);
         let until = from + count;
         let names = job.plan.column_names();
         let heading = job.form.write(|csv| {

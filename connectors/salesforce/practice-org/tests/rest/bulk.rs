@@ -128,6 +128,9 @@ async fn results_come_in_pages_whose_last_locator_is_the_word_null() {
     assert_eq!((ids.len(), pages), (2_601, 3));
     let whole = client.results(&id, "").await;
     assert_eq!(rows(&whole).len(), 2_601);
+    client.faults("bulk_page=600");
+    let short = client.results(&id, "?maxRecords=1000").await;
+    assert_eq!(rows(&short).len(), 600);
     client.faults("bulk_no_last_locator=1");
     assert_eq!(client.results(&id, "").await.header("Sforce-Locator"), None);
     assert_eq!(
