@@ -14,6 +14,8 @@ use crate::{
 
 /// The format this version writes.
 pub const FORMAT: &str = "salesforce.user/2";
+/// Most bytes of an image; the host keeps 64 KiB.
+const MOST_BYTES: usize = 60 * 1024;
 /// The formats this version reads.
 const READ: [&str; 2] = ["salesforce.user/1", FORMAT];
 
@@ -168,12 +170,48 @@ impl Before {
         }
     }
 
-    /// The image, for the host to keep.
-    pub fn image(&self) -> BeforeImage {
-        BeforeImage {
-            format: FORMAT.to_owned(),
-            data: serde_json::to_vec(self)
-                .expect("a struct of texts, booleans and lists always serialises"),
+    /// The image, for the host to keep. Lists are left out, the longest first, until it fits; what is left out is told.
+    pub fn image(mut self, unchecked: &mut Vec<String>) -> BeforeImage {
+        loop {
+            let data = serde_json::to_vec(&self)
+                .expect("a struct of texts, booleans and lists always serialises");
+            if data.len() <= MOST_BYTES {
+                return BeforeImage {
+                    format: FORMAT.to_owned(),
+                    data,
+                };
+            }
+            let length = |list: Option<usize>| list.unwrap_or(0);
+            let lists = [
+                (length(self.permission_sets.as_ref().map(Vec::len)), 0),
+                (length(self.groups.as_ref().map(Vec::len)), 1),
+                (
+                    length(self.permission_set_licenses.as_ref().map(Vec::len)),
+                    2,
+                ),
+                (length(self.packages.as_ref().map(Vec::len)), 3),
+            ];
+            let what = match lists.into_iter().max() {
+                Some((_, 0)) => {
+                    self.permission_sets = None;
+                    "permission sets"
+                }
+                Some((_, 1)) => {
+                    self.groups = None;
+                    "queues and groups"
+                }
+                Some((_, 2)) => {
+                    self.permission_set_licenses = None;
+                    "permission-set licences"
+                }
+                _ => {
+                    self.packages = None;
+                    "package seats"
+                }
+            };
+            unchecked.push(format!(
+                "The person has more {what} than are kept: an undo cannot give them back"
+            ));
         }
     }
 

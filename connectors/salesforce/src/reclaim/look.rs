@@ -109,7 +109,7 @@ pub fn shown(name: &str) -> String {
 
 /// `a, b and 3 more`; sorted, so that the same names give the same words.
 pub fn names(names: impl IntoIterator<Item = String>) -> String {
-    let mut names: Vec<String> = names.into_iter().collect();
+    let mut names: Vec<String> = names.into_iter().map(|name| shown(&name)).collect();
     names.sort_unstable();
     names.dedup();
     let more = names.len().saturating_sub(MOST_NAMES);

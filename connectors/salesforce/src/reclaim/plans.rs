@@ -53,7 +53,8 @@ pub fn plan(facts: &Facts<'_>, action: Action, target: &Target) -> Plan {
         return plan;
     };
     let holdings = (action != Action::Freeze).then_some(&facts.holdings);
-    plan.before = Some(Before::of(&facts.fresh, holdings, user).image());
+    let mut too_long = vec![];
+    plan.before = Some(Before::of(&facts.fresh, holdings, user).image(&mut too_long));
     let is_seat = matches!(
         action,
         Action::Deactivate | Action::Freeze | Action::Downgrade
@@ -66,7 +67,8 @@ pub fn plan(facts: &Facts<'_>, action: Action, target: &Target) -> Plan {
     let (found, unchecked) = blockers::of(facts.org, &facts.admins, action, user, target);
     let fits = found.iter().all(|it| it.code != "wrong_action");
     plan.blockers = found;
-    plan.unchecked = unchecked;
+    plan.unchecked = too_long;
+    plan.unchecked.extend(unchecked);
     match (action, Held::of(&target.identifier)) {
         (Action::Deactivate, _) => deactivate(facts, user, &mut plan),
         (Action::Freeze, _) => freeze(facts, user, &mut plan),

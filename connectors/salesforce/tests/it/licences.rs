@@ -450,3 +450,19 @@ pub fn sets_exist(shelf: Shelf) -> Shelf {
         .with("SELECT Id FROM PermissionSet ", crate::rows(&sets))
         .with("SELECT Id FROM PermissionSetGroup ", crate::rows(&groups))
 }
+
+#[test]
+fn more_than_an_image_can_keep_is_said_and_the_plan_stays_whole() {
+    let sets: Vec<String> = (1..=900)
+        .map(|number| set_seat(number, "A_permission_set_with_a_long_name", None))
+        .collect();
+    let plan = with(&[licence_seat(1, SALES)], &sets).plan(held("deactivate", "SFDC"));
+    assert!(plan.before.unwrap().data.len() <= 60 * 1024);
+    assert_eq!(
+        plan.unchecked[0],
+        "The person has more permission sets than are kept: an undo cannot give them back"
+    );
+    assert_eq!(plan.steps.len(), 1);
+    let few = with(&[licence_seat(1, SALES)], &sets[..100]).plan(held("deactivate", "SFDC"));
+    assert!(!few.unchecked.iter().any(|it| it.contains("than are kept")));
+}

@@ -173,3 +173,83 @@ fn every_request_is_a_write_operation_of_the_manifest_and_every_action_is_listed
         "what a proposed rule begins with"
     );
 }
+
+/// What stops a deactivation and no query shows (salesforce.md §4.2), and what stops the other actions (§4.4, §4.5). The
+/// sentences are worded as people report them; which code comes with them is not recorded.
+#[test]
+fn each_refusal_has_words_of_its_own_and_a_way_out() {
+    let manifest: toml::Table = include_str!("../../connector.toml").parse().unwrap();
+    let rows = manifest["errors"].as_array().unwrap();
+    let row_of = |code: &str, sentence: &str| {
+        rows.iter()
+            .filter(|row| {
+                row["at"].as_str() == Some("api")
+                    && row.get("error").and_then(toml::Value::as_str) == Some(code)
+            })
+            .find(|row| {
+                row.get("text").is_none_or(|text| {
+                    regex::Regex::new(text.as_str().unwrap())
+                        .unwrap()
+                        .is_match(sentence)
+                })
+            })
+            .unwrap_or_else(|| panic!("{code}: {sentence}"))
+    };
+    for (sentence, expected) in [
+        (
+            "This user is the default case owner and cannot be deactivated",
+            "default_owner",
+        ),
+        ("The user is the automated case owner", "default_owner"),
+        (
+            "You cannot deactivate the default lead owner",
+            "default_owner",
+        ),
+        ("The user is the default lead creator", "default_owner"),
+        ("The user is the default workflow user", "workflow_user"),
+        (
+            "The user is the sole recipient of a workflow e-mail alert",
+            "workflow_user",
+        ),
+        ("The user is used in an assignment rule", "workflow_user"),
+        ("The user is used in an auto-response rule", "workflow_user"),
+        ("The user is used in an approval process", "workflow_user"),
+        (
+            "The user is the customer portal administrator",
+            "portal_administrator",
+        ),
+        (
+            "The user is selected in a custom hierarchy field",
+            "hierarchy_field",
+        ),
+        (
+            "This user owns an account with active portal users",
+            "portal_owner",
+        ),
+        ("This user is used in a setting", "in_use"),
+        (
+            "This permission set license can't be removed because the permission set Sales still requires it",
+            "licence_needed",
+        ),
+        (
+            "This change in license types is not allowed",
+            "move_refused",
+        ),
+        (
+            "You can only reassign this user to a profile of the current license.",
+            "move_refused",
+        ),
+        (
+            "It is not permitted to change user type from Standard to CSN Only(db=n,api=CsnOnly)",
+            "move_refused",
+        ),
+    ] {
+        let row = row_of("FIELD_INTEGRITY_EXCEPTION", sentence);
+        assert_eq!(
+            row["code"].as_str().unwrap(),
+            format!("salesforce.{expected}"),
+            "{sentence}"
+        );
+        assert!(!row["fix"].as_str().unwrap().is_empty());
+    }
+}
