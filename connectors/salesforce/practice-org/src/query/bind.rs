@@ -52,6 +52,8 @@ pub(super) fn read_field<'a>(
 ) -> Value<'a> {
     match object.any_field(field.name) {
         Some(_) => org.value(object, row, field.name),
+        // Of an owner: `User`, or else what kind of group it is.
+        None if field.name == "Type" => Value::Text(object.name().into()),
         None => Value::Null,
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn licences() -> Vec<Licence> {
         Licence::new("AUL", "Salesforce Platform", 10),
         Licence::new("FDC_SUB", "Force.com - App Subscription", 3),
         Licence::new("CSN_User", "Chatter Free", 5_000),
+        Licence::new("PID_CHATTER", "Chatter Only", 3),
         Licence::new("CSN_External", "Chatter External", 500),
         Licence::new("PID_Customer_Community", "Customer Community", 20),
         login(
@@ -82,6 +83,7 @@ pub(super) fn profiles() -> Vec<Profile> {
         standard("Standard Platform User", "AUL"),
         standard("App Subscription User", "FDC_SUB"),
         Profile::new("Chatter Free User", "CSN_User", "CsnOnly"),
+        Profile::new("Chatter Only User", "PID_CHATTER", "CsnOnly"),
         Profile::new("Chatter External User", "CSN_External", "CsnOnly"),
         Profile::new(
             "Customer Community User",

@@ -155,6 +155,16 @@ async fn parents_nest_and_children_are_answers_of_their_own() {
     assert!(rows[1]["PermissionSetLicenseAssignments"].is_null());
     assert_eq!(rows[1]["Profile"]["UserLicense"]["Name"], "Salesforce");
     assert_eq!(rows[1]["Profile"]["attributes"]["type"], "Profile");
+    let by_kind = "SELECT COUNT() FROM Case WHERE Owner.Type = ";
+    let (people, queues) = (
+        client.count(&format!("{by_kind}'User'")).await,
+        client.count(&format!("{by_kind}'Queue'")).await,
+    );
+    assert!(people > queues && queues > 0);
+    assert_eq!(
+        people + queues,
+        client.count("SELECT COUNT() FROM Case").await
+    );
     let owners = client
         .rows("SELECT Owner.Name, Owner.Username FROM Case")
         .await;

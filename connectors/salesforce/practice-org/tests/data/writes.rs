@@ -261,7 +261,22 @@ async fn a_move_to_another_profile_swaps_the_seats_or_is_refused() {
         .update("User", &plain, json!({"ProfileId": appsub}))
         .await;
     assert_eq!(code(&refused), (400, "LICENSE_LIMIT_EXCEEDED"));
-    // A role must be empty where the licence has none.
+    // A role must be empty where the licence has none; sets of the old licence must be gone.
+    let only = to("Chatter Only User").await;
+    let sales = client.user("sales").await;
+    let refused = client
+        .update("User", &sales, json!({"ProfileId": only}))
+        .await;
+    assert_eq!(code(&refused), (400, "FIELD_INTEGRITY_EXCEPTION"));
+    assert!(
+        refused.1[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("role must be empty")
+    );
+    let both = json!({"ProfileId": only, "UserRoleId": null});
+    assert_eq!(client.update("User", &sales, both).await.0, 204);
+    // The other way is open from Chatter Free.
     let standard = to("Standard User").await;
     let chatty = client.user("chatter").await;
     assert_eq!(

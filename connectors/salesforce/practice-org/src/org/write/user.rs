@@ -50,6 +50,7 @@ impl Org {
         self.added.push(person);
         let user = self.users();
         self.keep_texts(user, fields.clone());
+        self.give_profile_set(user, profile);
         if is_active {
             self.count_user(user, 1);
         }
@@ -88,6 +89,7 @@ impl Org {
                 self.count_user(user, -1);
             }
             self.overlay(user).profile = Some(profile);
+            self.give_profile_set(user, profile);
             if is_active {
                 self.count_user(user, 1);
             }
@@ -103,6 +105,35 @@ impl Org {
         self.keep_texts(user, fields);
         self.touch(user);
         Ok(())
+    }
+
+    /// Assigns the permission set of a profile to a user that a call created; those of the start have a place for it.
+    fn give_profile_set(&mut self, user: u64, profile: usize) {
+        if user <= self.base_users() {
+            return;
+        }
+        let own = (self.spec.permission_sets.len() + profile) as u64 + 1;
+        let set = Value::Id(self.id(Object::PermissionSet, own));
+        let assignee = Value::Id(self.user_id(user));
+        let rows = self
+            .made
+            .entry(Object::PermissionSetAssignment)
+            .or_default();
+        // A created user's first assignment is the profile's.
+        if let Some(known) = rows
+            .iter_mut()
+            .find(|row| row.get("AssigneeId") == Some(&assignee))
+        {
+            known.insert("PermissionSetId", set);
+            return;
+        }
+        let fields: Fields = [
+            ("AssigneeId", assignee),
+            ("PermissionSetId", set),
+            ("IsActive", Value::Bool(true)),
+        ]
+        .into();
+        self.push(Object::PermissionSetAssignment, fields);
     }
 
     /// Keeps what has no meaning of its own.
