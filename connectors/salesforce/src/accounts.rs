@@ -101,10 +101,10 @@ pub fn push(page: &mut Page, row: UserRow<'_>, lens: &Lens<'_>) -> Result<(), Fa
     let last_activity = match &row.last_login_date {
         None => LastActivity::Unknown,
         Some(None) => LastActivity::Never,
-        // A date that is none must not look like "never".
-        Some(Some(date)) => {
-            time::parse(date.as_str()).map_or(LastActivity::Unknown, LastActivity::At)
-        }
+        // A date that is none must not look like "never", and one before there was a Salesforce not like a seat unused for decades.
+        Some(Some(date)) => time::parse(date.as_str())
+            .filter(|at| *at > 0)
+            .map_or(LastActivity::Unknown, LastActivity::At),
     };
     page.accounts.push(Account {
         principal: row.username.map_or_else(|| id.clone(), Text::into_string),

@@ -20,6 +20,7 @@ mod licences;
 mod lookups;
 mod moves;
 mod observing;
+mod oddities;
 mod pools;
 mod readme;
 mod reclaim;
