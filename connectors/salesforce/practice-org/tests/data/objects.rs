@@ -239,3 +239,40 @@ async fn the_readme_names_every_object_and_its_first_query_runs_on_what_is_serve
     let soql = readme[from..].split('"').next().unwrap();
     assert_eq!(client.rows(soql).await.len(), 5, "{soql}");
 }
+
+#[tokio::test]
+async fn describe_tells_what_can_be_filtered_grouped_and_sorted() {
+    let client = Client::showcase().await;
+    let listed = client.get("/sobjects").await;
+    let mut refused = 0;
+    for object in listed["sobjects"].as_array().unwrap() {
+        let name = object["name"].as_str().unwrap();
+        let described = client.get(&format!("/sobjects/{name}/describe")).await;
+        for field in described["fields"].as_array().unwrap() {
+            let column = field["name"].as_str().unwrap();
+            for (property, soql) in [
+                (
+                    "filterable",
+                    format!("SELECT COUNT() FROM {name} WHERE {column} = NULL"),
+                ),
+                (
+                    "groupable",
+                    format!("SELECT {column} FROM {name} GROUP BY {column} LIMIT 1"),
+                ),
+                (
+                    "sortable",
+                    format!("SELECT Id FROM {name} ORDER BY {column} LIMIT 1"),
+                ),
+            ] {
+                let (status, body) = client.query(&soql).await;
+                let may = field[property].as_bool().unwrap();
+                assert_eq!(status == 200, may, "{soql}: {body}");
+                if !may {
+                    assert_eq!(body[0]["errorCode"], "INVALID_FIELD", "{soql}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
