@@ -240,9 +240,12 @@ pub fn rows(call: &Call<'_>, api: &Api<'_>, cursor: Cursor) -> Result<Told, Fail
     Ok((days.finish(OBJECT), next))
 }
 
-/// Counts by account, day, kind and outcome. (The contract's enums have no order, so their places stand in the key.)
+/// Account, day, and the places of kind and outcome: the contract's enums have no order.
+type DayKey = (String, String, u8, u8);
+
+/// Counts by account, day, kind and outcome.
 #[derive(Default)]
-struct Days(BTreeMap<(String, String, u8, u8), (Kind, Outcome, u64, i64)>);
+struct Days(BTreeMap<DayKey, (Kind, Outcome, u64, i64)>);
 
 impl Days {
     fn add(&mut self, user: Option<&str>, login_type: &str, status: &str, at: &str, count: u64) {

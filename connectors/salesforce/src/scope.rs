@@ -78,7 +78,7 @@ impl Scope {
         let has = |list: &[String], value: &str| list.iter().any(|entry| entry == value);
         (self.include_inactive || subject.is_active != Some(false))
             && !has(&self.left_out_types, subject.user_type)
-            && !(has(&self.left_out_licences, subject.licence) && !subject.licence.is_empty())
+            && (subject.licence.is_empty() || !has(&self.left_out_licences, subject.licence))
             && self.domains.as_ref().is_none_or(|domains| {
                 let domain = subject
                     .email

@@ -208,7 +208,7 @@ fn feature_licences_are_assignments_of_their_own() {
     let http = || {
         let users = ScriptedHttp::new().get_with(
             &["UserPermissionsMarketingUser, UserPermissionsSupportUser, Profile.Name"],
-            rows(&[row.clone()]),
+            rows(std::slice::from_ref(&row)),
         );
         both_clouds(users).get_with(&["FROM PermissionSetLicenseAssign WHERE"], rows(&[]))
     };
