@@ -99,6 +99,9 @@ impl Org {
         Seen {
             rights: self.rights,
             communities: self.spec.communities,
+            is_internal: self
+                .running_user()
+                .is_none_or(|user| matches!(self.user_type(user), "Standard" | "CsnOnly")),
             version,
         }
     }

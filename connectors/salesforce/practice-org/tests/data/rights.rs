@@ -224,3 +224,19 @@ async fn who_is_api_only_is_told_by_profile_and_permission_set() {
     assert_eq!(client.cell(group, "PermissionsApiEnabled").await, true);
     assert_eq!(client.cell(group, "PermissionsViewSetup").await, false);
 }
+
+#[tokio::test]
+async fn portal_users_see_no_permission_set_licences_and_no_packages() {
+    let client = Client::showcase().await;
+    client.control().act_as(Some("partner@example.com"));
+    for object in [
+        "PermissionSetLicense",
+        "PackageLicense",
+        "UserPackageLicense",
+    ] {
+        let refusal = client.refusal(&format!("SELECT Id FROM {object}")).await;
+        assert_eq!(refusal.0, "INVALID_TYPE", "{object}");
+    }
+    client.control().act_as(None);
+    assert!(client.count("SELECT COUNT() FROM PackageLicense").await > 3);
+}
