@@ -240,12 +240,20 @@ pub fn rows(call: &Call<'_>, api: &Api<'_>, cursor: Cursor) -> Result<Told, Fail
     Ok((days.finish(OBJECT), next))
 }
 
-/// Account, day, and the places of kind and outcome: the contract's enums have no order.
+/// Account, day, and the places of kind and outcome: the contract's enums have no order of their own.
 type DayKey = (String, String, u8, u8);
+
+/// What is known of one key.
+struct DayCount {
+    kind: Kind,
+    outcome: Outcome,
+    count: u64,
+    last: i64,
+}
 
 /// Counts by account, day, kind and outcome.
 #[derive(Default)]
-struct Days(BTreeMap<DayKey, (Kind, Outcome, u64, i64)>);
+struct Days(BTreeMap<DayKey, DayCount>);
 
 impl Days {
     fn add(&mut self, user: Option<&str>, login_type: &str, status: &str, at: &str, count: u64) {
@@ -256,25 +264,28 @@ impl Days {
         let Some(day) = time::day(at) else { return };
         let (kind, outcome) = (kind(login_type), outcome(status));
         let key = (account.into_owned(), day, kind as u8, outcome as u8);
-        let entry = self.0.entry(key).or_insert((kind, outcome, 0, at));
-        entry.2 += count;
-        entry.3 = entry.3.max(at);
+        let entry = self.0.entry(key).or_insert(DayCount {
+            kind,
+            outcome,
+            count: 0,
+            last: at,
+        });
+        entry.count += count;
+        entry.last = entry.last.max(at);
     }
 
     fn finish(self, source: &str) -> Vec<ActivityDay> {
         self.0
             .into_iter()
-            .map(
-                |((account, day, _, _), (kind, outcome, count, last))| ActivityDay {
-                    account,
-                    day,
-                    kind,
-                    outcome,
-                    count: u32::try_from(count).unwrap_or(u32::MAX),
-                    last,
-                    source: source.to_owned(),
-                },
-            )
+            .map(|((account, day, _, _), of)| ActivityDay {
+                account,
+                day,
+                kind: of.kind,
+                outcome: of.outcome,
+                count: u32::try_from(of.count).unwrap_or(u32::MAX),
+                last: of.last,
+                source: source.to_owned(),
+            })
             .collect()
     }
 }
