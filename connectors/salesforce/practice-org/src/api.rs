@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(crate) write_attempts: u64,
     pub(crate) requests: BTreeMap<String, u64>,
     pub(crate) usage: Usage,
-    /// Data requests under way.
+    /// Requests under way that count against the limit of concurrent ones.
     pub(crate) under_way: Arc<AtomicU64>,
     pub(crate) base_url: String,
     pub(crate) logins: Logins,

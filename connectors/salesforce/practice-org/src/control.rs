@@ -13,6 +13,7 @@ pub(crate) fn answer(state: &mut State, method: &str, path: &str, body: &[u8]) -
     let sent: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     match (method, parts.as_slice()) {
         ("GET", ["writes"]) => (200, json!(state.org.writes)),
+        ("GET", ["calls"]) => (200, json!({"calls": state.calls})),
         ("GET", ["requests"]) => (200, json!(state.requests)),
         ("GET", ["spec"]) => (200, json!(state.org.spec)),
         ("GET", ["users"]) => (200, json!({"users": state.org.users()})),

@@ -46,7 +46,7 @@ pub const KNOBS: &[(&str, &str)] = &[
     ("limit_after", "REQUEST_LIMIT_EXCEEDED after n data calls"),
     (
         "concurrent_limit",
-        "n: more data calls than that at one time are refused with REQUEST_LIMIT_EXCEEDED",
+        "n: more data calls than that at one time are refused with REQUEST_LIMIT_EXCEEDED, not only long ones over 25",
     ),
     (
         "limit_info",

@@ -37,6 +37,9 @@ pub(crate) struct CutOff;
 /// A request body larger than this is not a client we stand in for.
 const MAX_BODY: usize = 4 << 20;
 
+/// From here on a request counts against the limit of concurrent ones (salesforce.md §2.4).
+const LONG_MS: u64 = 20_000;
+
 /// Accepts until `stop` changes.
 pub(crate) async fn accept(
     listener: TcpListener,
@@ -133,9 +136,13 @@ async fn handle(
         let state = lock(state);
         (state.calls + 1, state.faults.clone())
     };
-    let _under_way = UnderWay::enter(state, is_data);
+    // The vendor counts requests that last twenty seconds; the fault counts all.
+    let is_long = faults.hits_every("hang_every", call)
+        || (faults.hits_every("slow_every", call) && faults.number("slow_ms") >= LONG_MS);
+    let counts = is_long || faults.number("concurrent_limit") > 0;
+    let under_way = UnderWay::enter(state, is_data && counts);
     if is_data {
-        if let Some(refusal) = over_concurrent_limit(state, &faults) {
+        if let Some(refusal) = over_concurrent_limit(state, &faults, &under_way) {
             return Ok(send(refusal, false, state));
         }
         if faults.hits_every("slow_every", call) {
@@ -215,12 +222,12 @@ async fn handle(
     Ok(send(answer, gzip, state))
 }
 
-/// Counts a data call while it lasts, also when its client goes away.
+/// Counts a call while it lasts, also when its client goes away.
 struct UnderWay(Option<Arc<AtomicU64>>);
 
 impl UnderWay {
-    fn enter(state: &Shared, is_data: bool) -> Self {
-        let count = is_data.then(|| Arc::clone(&lock(state).under_way));
+    fn enter(state: &Shared, counts: bool) -> Self {
+        let count = counts.then(|| Arc::clone(&lock(state).under_way));
         if let Some(count) = &count {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -236,10 +243,17 @@ impl Drop for UnderWay {
     }
 }
 
-fn over_concurrent_limit(state: &Shared, faults: &Faults) -> Option<Answer> {
-    let limit = faults.number("concurrent_limit");
+/// Refuses a call when as many others are under way as the org allows: 25, or five in a Developer or trial edition.
+fn over_concurrent_limit(state: &Shared, faults: &Faults, own: &UnderWay) -> Option<Answer> {
     let mut state = lock(state);
-    if limit == 0 || state.under_way.load(Ordering::Relaxed) <= limit {
+    let edition = &state.org.spec.edition;
+    let limit = match faults.number("concurrent_limit") {
+        0 if edition.contains("Developer") || edition.contains("Trial") => 5,
+        0 => 25,
+        told => told,
+    };
+    let others = state.under_way.load(Ordering::Relaxed) - u64::from(own.0.is_some());
+    if others < limit {
         return None;
     }
     state.calls += 1;

@@ -94,6 +94,37 @@ async fn too_many_requests_at_one_time_are_refused_and_soon_taken_again() {
 }
 
 #[tokio::test]
+async fn only_calls_of_twenty_seconds_count_and_a_developer_org_allows_five() {
+    let mut spec = example();
+    spec.edition = "Developer Edition".to_owned();
+    let client = std::sync::Arc::new(Client::of(spec).await);
+    client.faults("hang_every=1");
+    let hanging: Vec<_> = (0..5)
+        .map(|_| {
+            let client = std::sync::Arc::clone(&client);
+            tokio::spawn(async move { client.get("/limits").await })
+        })
+        .collect();
+    while client.control().call("GET", "calls", &Value::Null).1["calls"] != 5 {
+        tokio::task::yield_now().await;
+    }
+    client.faults("");
+    let refused = client.get("/limits").await;
+    assert_eq!(
+        refused.refusal(),
+        (403, "REQUEST_LIMIT_EXCEEDED".to_owned())
+    );
+    assert!(refused.text.contains("ConcurrentPerOrgLongTxn"));
+    for call in hanging {
+        call.abort();
+    }
+    // The connections end with their clients, and their calls with them.
+    while client.get("/limits").await.status == 403 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn an_eleventh_cursor_drops_the_oldest_and_small_answers_open_none() {
     let client = Client::of(crowd(500)).await;
     let open = || async {
