@@ -131,7 +131,6 @@ async fn handle(
         body: &body,
     };
     let is_data = path.starts_with("/services/data/v");
-    let is_write = is_data && asked.method != "GET";
     let (call, faults) = {
         let state = lock(state);
         (state.calls + 1, state.faults.clone())
@@ -176,16 +175,14 @@ async fn handle(
         }
     }
     let accepts_gzip = header(header::ACCEPT_ENCODING).is_some_and(|value| value.contains("gzip"));
-    let (answer, gzip, writes) = {
+    let (answer, gzip, mut writes) = {
         let mut state = lock(state);
+        let before = state.org.writes.len() as u64;
         let answer = state.answer(&asked);
-        (
-            answer,
-            accepts_gzip && state.org.spec.gzip,
-            state.org.writes.len() as u64,
-        )
+        let writes = before + 1..=state.org.writes.len() as u64;
+        (answer, accepts_gzip && state.org.spec.gzip, writes)
     };
-    if is_write && answer.status < 300 && faults.hits_every("lose_write_reply_every", writes) {
+    if is_data && writes.any(|write| faults.hits_every("lose_write_reply_every", write)) {
         return Err(CutOff);
     }
     if is_data && answer.status == 200 {

@@ -154,3 +154,27 @@ async fn what_cannot_be_made_or_deleted_is_refused_item_by_item() {
     assert_eq!(told[0]["success"], false);
     assert!(client.control().writes().is_empty());
 }
+
+#[tokio::test]
+async fn a_fault_of_writes_hits_items_and_a_lost_reply_only_what_wrote() {
+    let client = Client::of(example()).await;
+    let dee = id("dee@example.com");
+    let body = json!({"records": [change(&dee, json!({"Title": "New"}))]});
+    client.faults("write_error=UNABLE_TO_LOCK_ROW");
+    let told = client
+        .with_body(Method::PATCH, "/composite/sobjects", body.clone())
+        .await
+        .json();
+    assert_eq!(told[0]["errors"][0]["statusCode"], "UNABLE_TO_LOCK_ROW");
+    assert!(client.control().writes().is_empty());
+
+    client.faults("lose_write_reply_every=1");
+    let job = json!({"operation": "query", "query": "SELECT Id FROM User"});
+    let made = client.with_body(Method::POST, "/jobs/query", job).await;
+    assert_eq!(made.status, 200, "a query job writes no record");
+    let lost = client
+        .call(Method::PATCH, "/composite/sobjects")
+        .json(&body);
+    assert!(lost.send().await.is_err());
+    assert_eq!(client.control().write_count(&dee), 1);
+}
