@@ -251,6 +251,36 @@ fn say_goes_on_without(call: &Call<'_>, object: &str) {
     );
 }
 
+/// Logins of a day from which Salesforce counts for us: rows cost one call for 2,000 of them, counting at least one call a day,
+/// and never more than the rows would by more than that one.
+const COUNTED_FROM: u64 = 4_000;
+
+/// Whether counting costs fewer calls than rows, judged by the last week. A week that is too long to be counted is one that has
+/// many logins.
+fn counting_is_cheaper(call: &Call<'_>, api: &Api<'_>) -> Result<bool, Failure> {
+    let week = call.ctx.now - WINDOW_DAYS * DAY_MS;
+    let Some(week) = time::literal(week) else {
+        return Ok(true);
+    };
+    let query = format!("SELECT COUNT() FROM LoginHistory WHERE LoginTime >= {week}");
+    let a_day = match api.count(&query) {
+        Ok(logins) => logins / WINDOW_DAYS.unsigned_abs(),
+        Err(failure) if failure.code == "QUERY_TIMEOUT" => return Ok(true),
+        Err(failure) => return Err(failure),
+    };
+    let is_cheaper = a_day >= COUNTED_FROM;
+    call.log(
+        Level::Info,
+        if is_cheaper {
+            "logins are counted by Salesforce"
+        } else {
+            "logins are read row by row"
+        },
+        &[("logins_a_day", &a_day.to_string())],
+    );
+    Ok(is_cheaper)
+}
+
 /// How logins can be read; `None` where only the connecting user's own would be shown.
 fn logins_way(call: &Call<'_>, api: &Api<'_>) -> Result<Option<Way>, Failure> {
     let Some(fields) = org::describe(api, logins::OBJECT)? else {
@@ -271,7 +301,7 @@ fn logins_way(call: &Call<'_>, api: &Api<'_>) -> Result<Option<Way>, Failure> {
             .iter()
             .any(|field| field.name == *column && field.groupable)
     });
-    Ok(Some(if can_group {
+    Ok(Some(if can_group && counting_is_cheaper(call, api)? {
         Way::LoginGroups
     } else {
         Way::LoginRows

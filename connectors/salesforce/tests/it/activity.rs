@@ -9,7 +9,7 @@ use seatwise_connector_sdk::{
     testkit::{Bench, Scripted, ScriptedHttp, decode},
 };
 
-use crate::{bench, cursors::NEXT, describe, error, id, page, rows};
+use crate::{bench, count, cursors::NEXT, describe, error, id, page, rows};
 
 const LOGINS: &str = "{\"activity_source\":\"login_history\"}";
 const EDITS: &str = "{\"object_edits\":true}";
@@ -36,10 +36,38 @@ fn may_see_all(http: ScriptedHttp) -> ScriptedHttp {
 }
 
 fn with_groups() -> ScriptedHttp {
+    with_logins_of_a_week(count(7 * 4_000))
+}
+
+fn with_logins_of_a_week(answer: Scripted) -> ScriptedHttp {
     may_see_all(ScriptedHttp::new().get_with(
         &["LoginHistory/describe"],
         groupable(&["UserId", "LoginType", "Status"]),
     ))
+    .get_with(
+        &["SELECT COUNT() FROM LoginHistory WHERE LoginTime >= 2026-03-24T00:00:00Z"],
+        answer,
+    )
+}
+
+#[test]
+fn counting_is_left_to_salesforce_where_it_takes_fewer_calls() {
+    let timeout = error(
+        400,
+        "QUERY_TIMEOUT",
+        "Your query request was running for too long.",
+    );
+    for (answer, way) in [
+        (count(7 * 4_000), "GROUP BY"),
+        (count(7 * 4_000 - 1), "ORDER BY Id"),
+        (count(0), "ORDER BY Id"),
+        (timeout, "GROUP BY"),
+    ] {
+        let chain = begin(with_logins_of_a_week(answer), LOGINS, SINCE)
+            .chains
+            .remove(0);
+        pull(ScriptedHttp::new().get_with(&[way], rows(&[])), &chain);
+    }
 }
 
 fn with_rows() -> ScriptedHttp {
