@@ -70,8 +70,8 @@ pub fn plan(call: &Call<'_>, target: &Target, before: &BeforeImage) -> Result<Pl
             .plan
             .consequences
             .push("The user was inactive before: nothing will be sent".to_owned()),
-        (Action::Deactivate, _) => back.person(true)?,
-        (Action::Downgrade, _) => back.person(false)?,
+        (Action::Deactivate, _) => back.person(&fresh, true)?,
+        (Action::Downgrade, _) => back.person(&fresh, false)?,
         (Action::Freeze, _) => back.unfreeze(&fresh),
         (Action::RemoveSetLicence, Held::SetLicence(name)) => {
             back.licences(Some(name));
@@ -143,7 +143,7 @@ impl Back<'_> {
         }
     }
 
-    fn person(&mut self, was_deactivated: bool) -> Result<(), Failure> {
+    fn person(&mut self, fresh: &Fresh, was_deactivated: bool) -> Result<(), Failure> {
         let (user, before) = (self.user, self.before);
         let seats = Seats::read(self.api)?;
         if was_deactivated && !user.is_active() {
@@ -155,6 +155,21 @@ impl Back<'_> {
             self.plan
                 .steps
                 .push(steps::switch_user(self.org, &user.id, true));
+        }
+        // Somebody may have frozen the user for a reason of their own: what blocks a login is never lifted on the side.
+        match (
+            before.is_frozen,
+            fresh.login(user).and_then(|row| row.is_frozen),
+        ) {
+            (Some(true), Some(true)) => {
+                self.says(
+                    "The user was frozen before and stays frozen until the freeze is undone too",
+                );
+            }
+            (_, Some(true)) => {
+                self.says("The user was frozen since and stays frozen");
+            }
+            _ => {}
         }
         let had = before.license_definition_key.as_deref();
         if user.profile_id.as_deref().and_then(ids::widen)

@@ -206,3 +206,25 @@ fn an_image_of_another_format_is_refused_and_one_of_the_first_format_still_works
             .any(|text| text.starts_with("Which permission sets the person had"))
     );
 }
+
+#[test]
+fn a_frozen_user_stays_frozen_when_reactivated_and_that_is_said() {
+    for (was_frozen, says) in [
+        (
+            true,
+            "The user was frozen before and stays frozen until the freeze is undone too",
+        ),
+        (false, "The user was frozen since and stays frozen"),
+    ] {
+        let before = before(&[], was_frozen, "deactivate");
+        let http = shows(&[user(1, &["IsActive=false"])], &[login(1, true)])
+            .with("FROM UserLicense", seats(5, 4));
+        let plan = restore(http, "deactivate", &before);
+        assert!(
+            plan.consequences.contains(&says.to_owned()),
+            "{:?}",
+            plan.consequences
+        );
+        assert_eq!(plan.steps.len(), 1);
+    }
+}
