@@ -122,6 +122,8 @@ async fn a_record_is_changed_once_per_request_and_users_are_never_deleted() {
 #[tokio::test]
 async fn the_root_of_a_version_lists_its_resources() {
     let client = Client::of(example()).await;
+    let head = client.send(client.call(Method::HEAD, "/limits")).await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
     let root = client.get("/services/data/v62.0").await.json();
     for (name, address) in root.as_object().unwrap() {
         assert_eq!(
