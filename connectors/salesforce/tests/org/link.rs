@@ -1,6 +1,6 @@
 //! A practice org, a token, and the connector's way to it.
 
-use std::sync::Once;
+use std::{cell::RefCell, sync::Once};
 
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
@@ -11,7 +11,7 @@ use seatwise_connector_sdk::{
     failure,
     reclaim::{Step, WriteMethod},
     subscriptions::{Account, AccountFact, Assignment},
-    testkit::Records,
+    testkit::{Records, decode},
 };
 use seatwise_practice_org_salesforce::{Control, Listen, OrgSpec, PracticeOrg, Running};
 use tokio::runtime::Runtime;
@@ -26,6 +26,8 @@ pub struct Link {
     token: String,
     pub ctx: Context,
     pub log: Records,
+    /// Path and query of every request, decoded.
+    pub asked: RefCell<Vec<String>>,
 }
 
 /// Everything a whole download gave.
@@ -78,6 +80,7 @@ impl Link {
                 memo: vec![],
             },
             log: Records::default(),
+            asked: RefCell::default(),
         };
         link.token = link.ask_for_a_token(&app.client_id, &app.client_secret);
         link
@@ -265,6 +268,9 @@ struct TokenAnswer {
 impl Http for Link {
     fn send(&self, request: Request) -> Result<Response, Failure> {
         assert_eq!(request.origin, "instance");
+        self.asked
+            .borrow_mut()
+            .push(decode(&request.path_with_query));
         let url = format!("{}{}", self.org.base_url(), request.path_with_query);
         let method = match request.method {
             Method::Get => reqwest::Method::GET,

@@ -88,3 +88,28 @@ fn a_run_of_4_101_users_costs_21_calls() {
         "{requests}"
     );
 }
+
+/// The bench compares other clients with this connector, so all must read the same.
+#[test]
+fn the_bench_reads_the_columns_that_the_connector_reads() {
+    let link = Link::to(crowd(10), T0_MS);
+    link.download(None).unwrap();
+    let asked = link.asked.borrow();
+    let users = asked
+        .iter()
+        .find(|path| path.ends_with(" FROM User ORDER BY Id"))
+        .unwrap();
+    let columns = users.split("q=SELECT ").nth(1).unwrap();
+    let columns = columns.strip_suffix(" FROM User ORDER BY Id").unwrap();
+    let bench = include_str!("../../../../tests/bench/run");
+    let listed = bench.split("COLUMNS = (").nth(1).unwrap();
+    let listed: String = listed
+        .split("\n)")
+        .next()
+        .unwrap()
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .collect();
+    assert_eq!(listed, columns);
+}
