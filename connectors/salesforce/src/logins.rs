@@ -97,21 +97,36 @@ struct Group<'a> {
     newest: Option<Text<'a>>,
 }
 
-/// Counts of one window, in key-set pages of accounts.
+/// The first groups of a window: how many logins they stand for, and how many groups they are.
 ///
 /// # Errors
 /// What the query fails with.
-pub fn groups(api: &Api<'_>, cursor: Cursor) -> Result<Told, Failure> {
+pub fn sample(api: &Api<'_>, cursor: &Cursor) -> Result<(u64, u64), Failure> {
+    let answer = api.query(&groups_query(cursor)?)?;
+    let page: QueryPage<'_, Group<'_>> = json::parse(answer.body())?;
+    let logins = page.records.iter().filter_map(|group| group.count).sum();
+    Ok((logins, page.records.len() as u64))
+}
+
+fn groups_query(cursor: &Cursor) -> Result<String, Failure> {
     let after = if cursor.last.is_empty() {
         String::new()
     } else {
         format!(" AND UserId > {}", soql::quote(&cursor.last))
     };
-    let answer = api.query(&format!(
+    Ok(format!(
         "SELECT UserId, LoginType, Status, COUNT(Id), MAX(LoginTime) FROM LoginHistory WHERE {}{after} \
          GROUP BY UserId, LoginType, Status ORDER BY UserId LIMIT {GROUPS}",
         cursor.condition("LoginTime")?
-    ))?;
+    ))
+}
+
+/// Counts of one window, in key-set pages of accounts.
+///
+/// # Errors
+/// What the query fails with.
+pub fn groups(api: &Api<'_>, cursor: Cursor) -> Result<Told, Failure> {
+    let answer = api.query(&groups_query(&cursor)?)?;
     let page: QueryPage<'_, Group<'_>> = json::parse(answer.body())?;
     let user = |group: &Group<'_>| {
         let id = group.user_id.as_ref()?.as_str();

@@ -36,7 +36,24 @@ fn may_see_all(http: ScriptedHttp) -> ScriptedHttp {
 }
 
 fn with_groups() -> ScriptedHttp {
-    with_logins_of_a_week(count(7 * 4_000))
+    with_logins_of_a_week(count(7 * 9_000)).get_with(
+        &["LoginTime >= 2026-03-30T00:00:00Z AND LoginTime < 2026-03-31T00:00:00Z GROUP BY"],
+        sample(1_000, 9),
+    )
+}
+
+/// So many groups of so many logins each.
+fn sample(groups: u32, each: u32) -> Scripted {
+    let group = |number| {
+        group(
+            &quoted(number),
+            "Application",
+            "Success",
+            each,
+            "2026-03-30T08:00:00",
+        )
+    };
+    rows(&(0..groups).map(group).collect::<Vec<_>>())
 }
 
 fn with_logins_of_a_week(answer: Scripted) -> ScriptedHttp {
@@ -52,22 +69,38 @@ fn with_logins_of_a_week(answer: Scripted) -> ScriptedHttp {
 
 #[test]
 fn counting_is_left_to_salesforce_where_it_takes_fewer_calls() {
-    let timeout = error(
-        400,
-        "QUERY_TIMEOUT",
-        "Your query request was running for too long.",
-    );
-    for (answer, way) in [
-        (count(7 * 4_000), "GROUP BY"),
-        (count(7 * 4_000 - 1), "ORDER BY Id"),
-        (count(0), "ORDER BY Id"),
-        (timeout, "GROUP BY"),
+    let timeout = || {
+        error(
+            400,
+            "QUERY_TIMEOUT",
+            "Your query request was running for too long.",
+        )
+    };
+    // Logins a day, what one group of them stands for, the way that is taken.
+    for (a_day, sampled, way) in [
+        (0, None, "ORDER BY Id"),
+        (2_000, None, "ORDER BY Id"),
+        // One call for the groups, five for the rows.
+        (9_000, Some(sample(1_000, 9)), "GROUP BY"),
+        // As many groups as rows: five calls either way, and rows say more.
+        (9_000, Some(sample(2_000, 1)), "ORDER BY Id"),
+        (9_000, Some(timeout()), "GROUP BY"),
     ] {
-        let chain = begin(with_logins_of_a_week(answer), LOGINS, SINCE)
-            .chains
-            .remove(0);
+        let http = with_logins_of_a_week(count(7 * a_day));
+        let http = match sampled {
+            Some(sampled) => http.get_with(&["GROUP BY"], sampled),
+            None => http,
+        };
+        let chain = begin(http, LOGINS, SINCE).chains.remove(0);
         pull(ScriptedHttp::new().get_with(&[way], rows(&[])), &chain);
     }
+    let chain = begin(with_logins_of_a_week(timeout()), LOGINS, SINCE)
+        .chains
+        .remove(0);
+    pull(
+        ScriptedHttp::new().get_with(&["GROUP BY"], rows(&[])),
+        &chain,
+    );
 }
 
 fn with_rows() -> ScriptedHttp {
