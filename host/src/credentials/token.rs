@@ -204,6 +204,13 @@ fn refused(
             );
             let kind = match code.as_str() {
                 code if is_passing(code) => FailureKind::Transient,
+                // Nothing is wrong with the credential; waiting helps (RFC 8628 §3.5 for the first).
+                code if ["slow_down", "rate_limit_exceeded", "login_rate_exceeded"]
+                    .iter()
+                    .any(|known| code.eq_ignore_ascii_case(known)) =>
+                {
+                    FailureKind::RateLimited
+                }
                 "invalid_request" | "unsupported_grant_type" => FailureKind::InvalidInput,
                 _ => FailureKind::Auth,
             };
