@@ -175,6 +175,34 @@ async fn a_permission_set_licence_is_taken_back_by_its_own_action_and_given_back
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_licence_that_the_vendor_took_with_its_last_set_is_known_as_taken_by_us() {
+    on_both(|database| async move {
+        let world = analyst(&database).await;
+        // Both sets go, the licence with them; the request for the licence itself finds a lock.
+        world
+            .org
+            .control()
+            .set_faults(Faults::parse("patch_fail_every=3").unwrap());
+        world.advance(15 * DAY_MS);
+        world.run_due_jobs().await;
+        world.org.control().set_faults(Faults::default());
+        world.advance(HOUR_MS);
+        world.run_due_jobs().await;
+        assert_eq!(idle(&world).await.state, State::Reclaimed);
+        let number = idle(&world).await.number;
+        actions::undo(&world.host, &world.ana, &number, "needed after all")
+            .await
+            .unwrap();
+        world.run_due_jobs().await;
+        assert_eq!(idle(&world).await.state, State::Undone);
+        world.advance(HOUR_MS);
+        world.collect().await;
+        assert_eq!(holds_it(&world).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_that_came_to_a_stop_in_the_middle_goes_on_without_a_new_approval_and_undo_gives_all_back()
  {
     on_both(|database| async move {

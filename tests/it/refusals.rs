@@ -424,7 +424,7 @@ async fn a13_a_rotated_token_is_stored_before_it_is_used() {
     on_both(|database| async move {
         let world =
             World::connected(&database, rotating(), Arc::new(NoFaults), "refresh-token").await;
-        for calls in [2, 4, 7] {
+        for calls in [6, 11, 14] {
             // Sessions that die while several calls wait: one refresh each, each with the newest token.
             faults(&world, &format!("expire_after={calls}"));
             let run = world.collect().await;

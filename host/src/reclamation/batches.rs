@@ -50,9 +50,9 @@ pub(super) async fn plans_digest(
     if !row.plan.blockers.is_empty() {
         return Ok(None);
     }
-    let mut digests = vec![row.plan_digest];
+    let mut digests = vec![row.plan_digest.clone()];
     for word in version.deciding.actions.iter().skip(1) {
-        match actions::find_newest(tx, organization, account, word, "planned").await? {
+        match actions::find_newest(tx, organization, account, &row.target, word, "planned").await? {
             Some(next) if next.plan.blockers.is_empty() => digests.push(next.plan_digest),
             _ => return Ok(None),
         }
@@ -74,8 +74,9 @@ pub(super) async fn second_digest(
     let Some(word) = version.deciding.actions.first() else {
         return Ok(None);
     };
+    let (account, target) = (&row.account_id, &second.target);
     let done =
-        actions::find_newest(tx, &row.organization_id, &row.account_id, word, "done").await?;
+        actions::find_newest(tx, &row.organization_id, account, target, word, "done").await?;
     Ok(done.map(|first| sha256_hex(json!([first.plan_digest, second.plan_digest]).to_string())))
 }
 

@@ -52,6 +52,8 @@ fn outcome(it: &WithFacts, read_from: i64) -> Option<(Event, Note)> {
                 )
             })
         }
+        // Our own requests may be what ended it: the next attempt tells.
+        State::AwaitingRevocation | State::Held if !it.is_active && it.is_begun => None,
         _ if !it.is_active => Some((
             Event::EndedByItself,
             Note::because("ended_by_itself", "the subscription ended at the vendor"),

@@ -371,7 +371,7 @@ impl Planner<'_> {
             .is_some_and(|version| version.id == self.version.id))
     }
 
-    /// Keeps the plans as actions; answers the first one. One action of an account serves all its candidates.
+    /// Keeps the plans as actions, one row for each thing held and each word; answers the first one.
     async fn keep_plans(
         &self,
         tx: &mut Tx,
@@ -387,7 +387,9 @@ impl Planner<'_> {
         let mut first = None;
         for (word, plan) in self.version.deciding.actions.iter().zip(plans) {
             let digest = digest(plan);
-            let had = actions::find_newest(tx, self.organization, account, word, "planned").await?;
+            let had =
+                actions::find_newest(tx, self.organization, account, identifier, word, "planned")
+                    .await?;
             let id = match had {
                 Some(mut row) if row.attempts == 0 => {
                     if row.plan_digest != digest {

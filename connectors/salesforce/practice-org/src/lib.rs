@@ -277,6 +277,12 @@ impl Control {
         lock(&self.0).requests.get(kind).copied().unwrap_or(0)
     }
 
+    /// API requests of the rolling day that count against the limit.
+    #[must_use]
+    pub fn api_used(&self) -> u64 {
+        lock(&self.0).api_used()
+    }
+
     /// Sets how many of the day's API requests are used up.
     pub fn set_api_used(&self, used: u64) {
         lock(&self.0).set_api_used(used);

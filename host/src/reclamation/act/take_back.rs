@@ -20,9 +20,10 @@ use crate::connectors::link::OrgLink;
 use crate::connectors::quota::Purpose;
 use crate::kernel::{ActionId, Day};
 use crate::profiles::model::WriteMode;
+use crate::store::Tx;
 
 /// What fresh facts say of one candidate. Pure.
-fn fresh(row: &CandidateRow, page: &Page) -> Option<(Event, Note)> {
+fn fresh(row: &CandidateRow, page: &Page, is_begun: bool) -> Option<(Event, Note)> {
     let ended = |why: &str| Some((Event::EndedByItself, Note::because("ended_by_itself", why)));
     let Some(account) = page.accounts.iter().find(|it| it.id == row.account_id) else {
         return ended("the account does not exist at the vendor any more");
@@ -34,7 +35,8 @@ fn fresh(row: &CandidateRow, page: &Page) -> Option<(Event, Note)> {
         .assignments
         .iter()
         .any(|it| it.account == row.account_id && it.identifier == row.identifier);
-    if !holds {
+    // What an attempt of ours has begun may be what ended it: then the plan tells what is left to do.
+    if !holds && !is_begun {
         return ended("the account does not hold this licence any more");
     }
     match account.last_activity {
@@ -90,6 +92,12 @@ impl Sweep<'_> {
     async fn sent(&self, action: &ActionRow) -> Result<Vec<SentView>, ReclamationError> {
         let mut tx = self.host.store.read().await?;
         Ok(actions::sent(&mut tx, &action.id).await?)
+    }
+
+    /// Whether an attempt took effect in part: it was counted against the limits then, and is now brought to its end.
+    async fn is_begun(&self, tx: &mut Tx, action: &ActionRow) -> Result<bool, ReclamationError> {
+        let sent = actions::sent(tx, &action.id).await?;
+        Ok(sent.iter().any(took_effect))
     }
 
     /// Takes back whatever is due, one person after another.
@@ -157,6 +165,7 @@ impl Sweep<'_> {
         let (rule, version) = self.rule_of(&mut tx, &rows[0]).await?;
         let stop = match stop {
             Some(stop) => Some(stop),
+            None if self.is_begun(&mut tx, &action).await? => None,
             None => gates::limits(self.host, &mut tx, &rule, &version, &action, taken).await?,
         };
         let stop = stop.or_else(|| {
@@ -220,9 +229,11 @@ impl Sweep<'_> {
             .await
             .map_err(|error| planning::failed(link, &error))?;
         self.note_usage(page.usage).await?;
+        let sent = self.sent(action).await?;
+        let is_begun = sent.iter().any(took_effect);
         let mut clean = Vec::new();
         for row in rows {
-            match fresh(&row, &page) {
+            match fresh(&row, &page, is_begun) {
                 None => clean.push(row),
                 Some((event, note)) => {
                     self.leave(event, vec![row], &note).await?;
@@ -255,7 +266,7 @@ impl Sweep<'_> {
             Ok(plan) => match plan.blockers.first() {
                 Some(blocker) => Note::because("blocked", blocker.message.clone()),
                 None if planning::digest(&plan) == action.plan_digest
-                    || is_rest(&action.plan, &self.sent(action).await?, &plan) =>
+                    || is_rest(&action.plan, &sent, &plan) =>
                 {
                     return Ok(Some((clean, plan)));
                 }
@@ -284,7 +295,12 @@ impl Sweep<'_> {
         let is_live = acting
             .as_ref()
             .is_some_and(|acting| gates::write_mode(acting).is_none());
-        let limit = gates::limits(self.host, &mut tx, &rule, &version, &action, taken).await?;
+        let is_begun = self.is_begun(&mut tx, &action).await?;
+        let limit = if is_begun {
+            None
+        } else {
+            gates::limits(self.host, &mut tx, &rule, &version, &action, taken).await?
+        };
         if stop.is_some() || !is_live || limit.is_some() {
             return Ok(None);
         }
@@ -303,8 +319,7 @@ impl Sweep<'_> {
         action.error_code = None;
         action.error_text = None;
         // What was there before the first request that took effect is what an undo gives back.
-        let sent = actions::sent(&mut tx, &action.id).await?;
-        if !sent.iter().any(took_effect) {
+        if !is_begun {
             action.before_image_sealed = planning::seal(self.host, &action.id, plan)?;
         }
         actions::save(&mut tx, &mut action, Some(self.job.fence)).await?;

@@ -81,6 +81,7 @@ impl Sweep<'_> {
                                 &mut tx,
                                 &self.organization,
                                 &row.account_id,
+                                &row.identifier,
                                 word,
                                 "planned",
                             )

@@ -152,21 +152,23 @@ pub(in crate::reclamation) async fn find(
     row.as_ref().map(action).transpose()
 }
 
-/// The newest reclaim of an account by its word that stands in a state: the planned one, to which a further candidate of the account is
-/// added, or the done one that a second action follows.
+/// The newest reclaim of one thing that an account holds, by its word and state: the planned one, which is planned anew, or the done one
+/// that a second action follows.
 pub(in crate::reclamation) async fn find_newest(
     tx: &mut Tx,
     organization: &OrgId,
     account: &str,
+    identifier: &str,
     word: &str,
     state: &str,
 ) -> Result<Option<ActionRow>, StoreError> {
     let row = sqlx::query(
-        "select * from actions where organization_id = $1 and account_id = $2 and action = $3 and kind = 'reclaim' and state = $4 \
-         order by number desc limit 1",
+        "select * from actions where organization_id = $1 and account_id = $2 and target = $3 and action = $4 and kind = 'reclaim' \
+           and state = $5 order by number desc limit 1",
     )
     .bind(organization.as_str())
     .bind(account)
+    .bind(identifier)
     .bind(word)
     .bind(state)
     .fetch_optional(tx.conn())

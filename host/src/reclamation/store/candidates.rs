@@ -279,6 +279,8 @@ pub(in crate::reclamation) struct WithFacts {
     pub matched: Option<String>,
     /// When its action's outcome was known.
     pub action_ended_at: Option<i64>,
+    /// A request of its action took effect, or may have.
+    pub is_begun: bool,
 }
 
 pub(in crate::reclamation) async fn open_with_facts(
@@ -287,7 +289,9 @@ pub(in crate::reclamation) async fn open_with_facts(
 ) -> Result<Vec<WithFacts>, StoreError> {
     sqlx::query(
         "select c.*, coalesce(s.is_active, 0) as now_active, acc.activity_at as now_activity, acc.frozen as now_frozen, \
-           m.person_id as now_person, a.ended_at as action_ended_at from candidates c \
+           m.person_id as now_person, a.ended_at as action_ended_at, \
+           case when exists (select 1 from action_steps t where t.action_id = c.action_id \
+             and (t.judgement is null or t.judgement in ('done', 'already_done', 'unknown'))) then 1 else 0 end as begun from candidates c \
          left join subscriptions s on s.organization_id = c.organization_id and s.account_id = c.account_id \
            and s.identifier = c.identifier and s.valid_to is null \
          left join accounts acc on acc.organization_id = c.organization_id and acc.vendor_id = c.account_id and acc.valid_to is null \
@@ -307,6 +311,7 @@ pub(in crate::reclamation) async fn open_with_facts(
             frozen: row.try_get("now_frozen")?,
             matched: row.try_get("now_person")?,
             action_ended_at: row.try_get("action_ended_at")?,
+            is_begun: row.try_get::<i64, _>("begun")? == 1,
         })
     })
     .collect()
