@@ -1,7 +1,11 @@
 //! A practice org, a token, and the connector's way to it.
 
-use std::{cell::RefCell, sync::Once};
+use std::{
+    cell::RefCell,
+    sync::{Once, OnceLock},
+};
 
+use regex::Regex;
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Answer, Call, Connector, Context, Failure, FailureKind, Http, Method, Request, Response,
@@ -265,9 +269,47 @@ struct TokenAnswer {
     access_token: String,
 }
 
+/// Whether the host's guard would let a request pass: by the manifest's read operations, and with a body only where one is
+/// allowed.
+fn is_read_operation(request: &Request) -> bool {
+    static OPERATIONS: OnceLock<Vec<(String, Regex, bool)>> = OnceLock::new();
+    let operations = OPERATIONS.get_or_init(|| {
+        let manifest: toml::Table = include_str!("../../connector.toml").parse().unwrap();
+        let operations = manifest["read_operations"].as_array().unwrap().iter();
+        operations
+            .map(|operation| {
+                let path = operation["path"].as_str().unwrap();
+                (
+                    operation["method"].as_str().unwrap().to_owned(),
+                    Regex::new(&format!("^(?:{path})$")).unwrap(),
+                    operation
+                        .get("body")
+                        .is_some_and(|body| body.as_bool() == Some(true)),
+                )
+            })
+            .collect()
+    });
+    let method = match request.method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Post => "POST",
+        Method::Delete => "DELETE",
+    };
+    let path = request.path_with_query.split('?').next().unwrap();
+    operations.iter().any(|(allowed, pattern, body)| {
+        allowed == method && pattern.is_match(path) && (*body || request.body.is_none())
+    })
+}
+
 impl Http for Link {
     fn send(&self, request: Request) -> Result<Response, Failure> {
         assert_eq!(request.origin, "instance");
+        assert!(
+            is_read_operation(&request),
+            "{:?} {} is no read operation of the manifest",
+            request.method,
+            request.path_with_query
+        );
         self.asked
             .borrow_mut()
             .push(decode(&request.path_with_query));
