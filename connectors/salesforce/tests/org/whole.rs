@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use seatwise_connector_salesforce::Salesforce;
+use seatwise_connector_sdk::{Connector, FailureKind};
 use seatwise_practice_org_salesforce::{
     Crowd, Faults, OrgSpec, Rights,
     worked_example::{self, T0_MS},
@@ -60,6 +62,48 @@ fn without_manage_users_the_rest_is_read_and_nobody_is_called_frozen() {
     let got = link.download(None).unwrap();
     assert_eq!(got.accounts.len(), 14);
     assert!(got.facts.is_empty());
+}
+
+#[test]
+fn without_view_setup_the_download_fails_as_a_missing_right_and_ends_no_licence() {
+    let mut link = Link::unidentified(worked_example::org1(T0_MS), T0_MS);
+    link.control().set_rights(Rights {
+        view_setup: false,
+        ..Rights::all()
+    });
+    link.identify();
+    let failure = link.download(None).map(|_| ()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Permission, "{failure:?}");
+    let failure = link.pools().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Permission, "{failure:?}");
+}
+
+#[test]
+fn each_way_of_failing_has_its_own_kind() {
+    for (fault, expected) in [
+        ("rate_503=1000", FailureKind::Transient),
+        ("rate_500=1000", FailureKind::Transient),
+        ("rate_429=1000", FailureKind::RateLimited),
+        ("truncate_every=1", FailureKind::Transient),
+        ("malformed_every=1", FailureKind::Malformed),
+        ("html_every=1", FailureKind::Transient),
+        ("limit_after=1", FailureKind::Quota),
+    ] {
+        let link = Link::to(crowd(3_000), T0_MS);
+        link.control().set_faults(Faults::parse(fault).unwrap());
+        let outline = Salesforce::begin_subscriptions(&link.call(), None);
+        let failure = match outline {
+            Err(failure) => failure,
+            Ok(outline) => {
+                let chains = outline.chains.iter();
+                chains
+                    .map(|at| Salesforce::download_subscriptions(&link.call(), at))
+                    .find_map(Result::err)
+                    .unwrap()
+            }
+        };
+        assert_eq!(failure.kind, expected, "{fault}: {}", failure.code);
+    }
 }
 
 /// The budget is shared with every other app of the org, so what a run costs is no accident.
