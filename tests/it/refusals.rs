@@ -440,6 +440,35 @@ async fn a13_a_rotated_token_is_stored_before_it_is_used() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a14_two_hosts_that_need_a_new_token_at_once_refresh_once_and_the_grant_lives() {
+    on_both(|database| async move {
+        let world =
+            World::connected(&database, rotating(), Arc::new(NoFaults), "refresh-token").await;
+        let second = world.second_host().await;
+        let control = world.org.control();
+        for round in 0..5 {
+            expire_tokens(&world);
+            let asked = control.requests("POST token");
+            let (one, other) = tokio::join!(
+                profiles::check(&world.host, &world.ana, &world.profile),
+                profiles::check(&second, &world.ana, &world.profile),
+            );
+            for checks in [one.unwrap(), other.unwrap()] {
+                assert!(
+                    checks
+                        .iter()
+                        .all(|check| check.verdict != "fail" || !check.is_mandatory),
+                    "round {round}: {checks:?}"
+                );
+            }
+            assert_eq!(control.requests("POST token") - asked, 1, "round {round}");
+        }
+        assert_eq!(health(&profile(&world).await), "good");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a13_a_kill_between_answer_and_store_asks_for_a_person_and_never_loops() {
     on_both(|database| async move {

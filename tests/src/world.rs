@@ -168,6 +168,16 @@ impl World {
         }
     }
 
+    /// Another host on the same database, at the same clock.
+    pub async fn second_host(&self) -> Host {
+        let faults: Arc<dyn Faults> = Arc::new(seatwise::kernel::faults::NoFaults);
+        let store = self.database.open_with(faults.clone()).await;
+        let ports = [self.org.address().port()];
+        let starts = self.starts + 100;
+        let folder = self.database.folder();
+        host(folder, store, self.clock.clone(), &ports, faults, starts)
+    }
+
     /// Another org answers at the same address from now on.
     ///
     /// # Panics
