@@ -473,7 +473,7 @@ async fn counted_calls(world: &World) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_74_999_of_100_000_calls_a_run_goes_on_and_at_75_000_it_pauses() {
+async fn a15_at_74_999_of_100_000_calls_a_run_goes_on_and_at_75_000_it_pauses() {
     on_both(|database| async move {
         let expected = undisturbed(&database).await;
         let world = world(&database).await;
