@@ -240,6 +240,59 @@ async fn a_plan_that_came_to_a_stop_in_the_middle_goes_on_without_a_new_approval
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_before_a_refusal_can_be_given_back() {
+    on_both(|database| async move {
+        let world = analyst(&database).await;
+        let control = world.org.control();
+        control.set_faults(Faults::parse("patch_fail_every=2").unwrap());
+        world.advance(15 * DAY_MS);
+        world.run_due_jobs().await;
+        assert_eq!(writes(&world), TAKEN[..1]);
+        control.set_faults(Faults::parse("write_error=INSUFFICIENT_ACCESS_OR_READONLY").unwrap());
+        world.advance(HOUR_MS);
+        world.run_due_jobs().await;
+        assert_eq!(idle(&world).await.state, State::AttentionRequired);
+        control.set_faults(Faults::default());
+        let number = idle(&world).await.number;
+        actions::undo(&world.host, &world.ana, &number, "it goes no further")
+            .await
+            .unwrap();
+        world.run_due_jobs().await;
+        assert_eq!(idle(&world).await.state, State::Undone);
+        assert_eq!(writes(&world), [TAKEN[0], "create PermissionSetAssignment"]);
+        // Nothing was saved, so nothing is taken out of the books.
+        assert_eq!(world.count("select count(*) from savings_events").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_that_came_to_a_stop_in_the_middle_goes_on() {
+    on_both(|database| async move {
+        let world = analyst(&database).await;
+        world.advance(15 * DAY_MS);
+        world.run_due_jobs().await;
+        let taken = writes(&world).len();
+        let number = idle(&world).await.number;
+        world
+            .org
+            .control()
+            .set_faults(Faults::parse("patch_fail_every=2").unwrap());
+        actions::undo(&world.host, &world.ana, &number, "needed after all")
+            .await
+            .unwrap();
+        world.run_due_jobs().await;
+        assert_eq!(idle(&world).await.state, State::Reclaimed);
+        assert!(writes(&world).len() > taken);
+        world.org.control().set_faults(Faults::default());
+        world.advance(HOUR_MS);
+        world.run_due_jobs().await;
+        assert_eq!(idle(&world).await.state, State::Undone);
+    })
+    .await;
+}
+
 /// Freeze, fourteen days of grace, deactivate: approved, live, and every holder's silence is over.
 async fn in_two_steps(database: &Database) -> Company {
     let company = Company::new(database, Contract::Shared, Arc::new(NoFaults)).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::candidate::State;
 use super::gates;
-use super::model::{ActionView, BlockerView, PlanView, RequestView};
+use super::model::{ActionView, BlockerView, PlanView, RequestView, SentView};
 use super::planning::{self, failed, place, target};
 use super::store::actions::{self as store, ActionRow, Listed};
 use super::store::candidates;
@@ -133,7 +133,36 @@ pub async fn get_action(
         .ok_or_else(|| not_found("action", key))?;
     let mut view = view(listed);
     view.sent = store::sent(&mut tx, &view.id).await?;
+    if view.kind == "reclaim" && stopped(&view.state) && view.sent.iter().any(took_effect) {
+        view.undo_until = view.ended_at.map(|ended| ended + UNDO_DAYS * DAY_MS);
+    }
     Ok(view)
+}
+
+/// It ended without reaching its end.
+fn stopped(state: &str) -> bool {
+    matches!(state, "refused" | "abandoned")
+}
+
+/// Whether a request took effect, or may have.
+pub(super) fn took_effect(sent: &SentView) -> bool {
+    matches!(
+        sent.judgement.as_deref(),
+        None | Some("done" | "already_done" | "unknown")
+    )
+}
+
+/// Whether a fresh plan is what is left of an earlier one after an attempt that came to a stop in the middle: no request that was not
+/// in it, none before its turn. Pure.
+pub(super) fn is_rest(earlier: &Plan, sent: &[SentView], fresh: &Plan) -> bool {
+    let is_begun = sent.iter().any(took_effect);
+    let mut left = earlier.steps.iter().map(request_view);
+    is_begun
+        && fresh
+            .steps
+            .iter()
+            .map(request_view)
+            .all(|step| left.any(|earlier| earlier == step))
 }
 
 /// The action of a number, or of a candidate's number.
@@ -170,17 +199,21 @@ async fn restore_plan(host: &Host, row: &ActionRow) -> Result<Plan, ReclamationE
     let now_ms = host.now_ms();
     let mut tx = host.store.read().await?;
     let rows = candidates::of_action(&mut tx, &row.id).await?;
-    let may = row.state == "done"
-        && !row.is_restore
+    // One that came to a stop after some of its requests took effect has something to give back, too.
+    let is_partly = stopped(&row.state)
+        && store::sent(&mut tx, &row.id).await?.iter().any(took_effect)
+        && rows.iter().all(|c| c.state == State::AttentionRequired);
+    let is_whole = row.state == "done"
         && rows.iter().all(|c| {
             matches!(
                 c.state,
                 State::ClosedComplete | State::Frozen | State::Reclaimed
             )
         });
+    let may = !row.is_restore && (is_whole || is_partly);
     if !may {
         return Err(ReclamationError::WrongState(format!(
-            "{} is {}; only a reclaim that was done and not undone can be undone",
+            "{} is {}; only a reclaim that took effect and is not undone can be undone",
             row.number, row.state
         )));
     }

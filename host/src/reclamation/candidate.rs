@@ -376,9 +376,9 @@ const TABLE: &[Row] = &[
         AttentionRequired,
     ),
     row(
-        From::Any(&[ClosedComplete, Frozen, Reclaimed]),
+        From::Any(&[AttentionRequired, ClosedComplete, Frozen, Reclaimed]),
         Event::UndoDone,
-        "undo within the window, restore done; cool-down starts",
+        "undo within the window, restore done; cool-down starts; from attention_required where requests took effect before one was refused",
         Undone,
     ),
     row(

@@ -2,7 +2,7 @@
 
 use seatwise_runtime::contract::reclaim;
 
-use super::super::actions::request_view;
+use super::super::actions::{is_rest, request_view};
 use super::super::candidate::{Event, State};
 use super::super::life::Note;
 use super::super::planning::{self, failed, place, target};
@@ -119,6 +119,7 @@ impl Sweep<'_> {
             Some(id) => actions::find(&mut tx, id.as_str()).await?,
             None => None,
         };
+        let sent = actions::sent(&mut tx, &restore.id).await?;
         drop(tx);
         let Some(undone) = undone else {
             return Ok(());
@@ -141,7 +142,9 @@ impl Sweep<'_> {
             .map_err(|error| failed(link, &error))?;
         let trouble = match plan.blockers.first() {
             Some(blocker) => Some(blocker.message.clone()),
-            None if planning::digest(&plan) != restore.plan_digest => {
+            None if planning::digest(&plan) != restore.plan_digest
+                && !is_rest(&restore.plan, &sent, &plan) =>
+            {
                 let now: Vec<_> = plan
                     .steps
                     .iter()

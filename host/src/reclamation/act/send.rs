@@ -341,7 +341,10 @@ impl Sweep<'_> {
             .filter(|row| {
                 matches!(
                     row.state,
-                    State::ClosedComplete | State::Frozen | State::Reclaimed
+                    State::AttentionRequired
+                        | State::ClosedComplete
+                        | State::Frozen
+                        | State::Reclaimed
                 )
             })
             .collect();

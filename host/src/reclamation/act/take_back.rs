@@ -7,7 +7,7 @@ use seatwise_runtime::contract::reclaim::Plan;
 use seatwise_runtime::contract::subscriptions::{LastActivity, Page};
 use seatwise_runtime::contract::types::{Failure, FailureKind};
 
-use super::super::actions::request_view;
+use super::super::actions::{is_rest, took_effect};
 use super::super::candidate::{Event, State};
 use super::super::life::Note;
 use super::super::model::SentView;
@@ -65,27 +65,6 @@ fn is_about_target(failure: &Failure) -> bool {
             | FailureKind::Refused
             | FailureKind::Unsupported
     )
-}
-
-/// Whether a request took effect, or may have.
-fn took_effect(sent: &SentView) -> bool {
-    matches!(
-        sent.judgement.as_deref(),
-        None | Some("done" | "already_done" | "unknown")
-    )
-}
-
-/// Whether a fresh plan is what is left of the approved one after an attempt that came to a stop in the middle: no request that was not
-/// approved, none before its turn. Pure.
-fn is_rest(approved: &Plan, sent: &[SentView], fresh: &Plan) -> bool {
-    let is_begun = sent.iter().any(took_effect);
-    let mut left = approved.steps.iter().map(request_view);
-    is_begun
-        && fresh
-            .steps
-            .iter()
-            .map(request_view)
-            .all(|step| left.any(|approved| approved == step))
 }
 
 impl Sweep<'_> {
@@ -336,6 +315,7 @@ impl Sweep<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reclamation::actions::request_view;
     use seatwise_runtime::contract::reclaim::{Step, WriteMethod};
 
     fn plan(paths: &[&str]) -> Plan {
