@@ -278,7 +278,7 @@ async fn an_undo_that_came_to_a_stop_in_the_middle_goes_on() {
         world
             .org
             .control()
-            .set_faults(Faults::parse("patch_fail_every=2").unwrap());
+            .set_faults(Faults::parse("patch_fail_every=3").unwrap());
         actions::undo(&world.host, &world.ana, &number, "needed after all")
             .await
             .unwrap();

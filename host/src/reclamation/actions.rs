@@ -144,6 +144,11 @@ fn stopped(state: &str) -> bool {
     matches!(state, "refused" | "abandoned")
 }
 
+/// Whether an action that a restore was planned for still stands as it did then: done, or stopped after a part of it.
+pub(super) fn has_taken(state: &str) -> bool {
+    state == "done" || stopped(state)
+}
+
 /// Whether a request took effect, or may have.
 pub(super) fn took_effect(sent: &SentView) -> bool {
     matches!(

@@ -262,6 +262,7 @@ mod tests {
             frozen: None,
             matched: None,
             action_ended_at: None,
+            is_begun: false,
         }
     }
 
@@ -301,6 +302,20 @@ mod tests {
             seen.is_active = true;
             seen.activity_at = None;
             assert_eq!(event(&seen, 0), None, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_our_own_requests_ended_did_not_end_by_itself() {
+        for state in [State::AwaitingRevocation, State::Held] {
+            let mut ended = it(state);
+            ended.is_active = false;
+            assert!(matches!(
+                outcome(&ended, 5_000),
+                Some((Event::EndedByItself, _))
+            ));
+            ended.is_begun = true;
+            assert!(outcome(&ended, 5_000).is_none());
         }
     }
 }

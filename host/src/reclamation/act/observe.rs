@@ -2,7 +2,7 @@
 
 use seatwise_runtime::contract::reclaim;
 
-use super::super::actions::{is_rest, request_view};
+use super::super::actions::{has_taken, is_rest, request_view};
 use super::super::candidate::{Event, State};
 use super::super::life::Note;
 use super::super::planning::{self, failed, place, target};
@@ -171,7 +171,7 @@ impl Sweep<'_> {
         }
         let (stop, acting): (_, Option<Acting>) = self.gate(&mut tx, Purpose::Ending).await?;
         let is_live = acting.is_some_and(|acting| gates::write_mode(&acting).is_none());
-        if stop.is_some() || !is_live || undone.state != "done" {
+        if stop.is_some() || !is_live || !has_taken(&undone.state) {
             restore.not_before = Some(now_ms + AGAIN_MS);
             actions::save(&mut tx, &mut restore, None).await?;
             return Ok(tx.commit().await?);
