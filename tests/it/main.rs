@@ -15,6 +15,7 @@ mod refusals;
 mod runs;
 mod salesforce_manifest;
 mod scripted;
+mod stalls;
 mod store;
 mod sync;
 mod verdicts;

@@ -206,7 +206,7 @@ impl Desk {
                 data_dir: database.folder().to_owned(),
                 public_url: "http://127.0.0.1".to_owned(),
             },
-            stop: seatwise::kernel::Stop::default(),
+            stop: seatwise::app::stop::Stop::default(),
         });
         let desk = Self {
             host,

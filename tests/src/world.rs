@@ -12,7 +12,6 @@ use seatwise::connectors::{ConnectorOptions, Connectors};
 use seatwise::identity::roles::{Actor, Role, Via};
 use seatwise::identity::service::{self as identity, NewPrincipal};
 use seatwise::kernel::RunId;
-use seatwise::kernel::Stop;
 use seatwise::kernel::chance::SeededChance;
 use seatwise::kernel::clock::SetClock;
 use seatwise::kernel::faults::Faults;
@@ -341,7 +340,7 @@ pub fn host(
             data_dir: folder.to_owned(),
             public_url: "http://127.0.0.1".to_owned(),
         },
-        stop: Stop::default(),
+        stop: seatwise::app::stop::Stop::default(),
     })
 }
 

@@ -22,17 +22,19 @@ use seatwise_practice_org_salesforce::{Crowd, OrgSpec, worked_example::T0_MS};
 const DAY_MS: i64 = 86_400_000;
 
 fn main() {
-    let mut words = std::env::args().skip(1).map(|word| word.parse().unwrap());
+    let mut words = std::env::args()
+        .skip(1)
+        .map(|word| word.parse().expect("each word is a whole number"));
     let users: u64 = words.next().unwrap_or(20_000);
     let logins: u64 = words.next().unwrap_or(10);
-    let days = i64::try_from(words.next().unwrap_or(30)).unwrap();
+    let days = i64::try_from(words.next().unwrap_or(30)).expect("days fit");
     println!("users {users}, logins of a user up to {logins}, days of logins {days}");
     println!("way, rows, calls, seconds");
     for way in ["rest", "bulk"] {
         let settings = format!("{{\"read_users_by\":\"{way}\",\"licence_kinds\":[\"features\"]}}");
         let link = Link::with(spec(users, 0), T0_MS, &settings);
         measure(&format!("users by {way}"), &link, || {
-            link.download(None).unwrap().accounts.len()
+            link.download(None).expect("the org answers").accounts.len()
         });
     }
     let link = Link::with(
@@ -47,7 +49,10 @@ fn main() {
     ] {
         measure(what, &link, || {
             let days = link.follow_activity(vec![chain(way, widest, from)]);
-            days.unwrap().iter().map(|day| day.count as usize).sum()
+            days.expect("the org answers")
+                .iter()
+                .map(|day| day.count as usize)
+                .sum()
         });
     }
 }
@@ -81,10 +86,10 @@ fn calls(link: &Link) -> u64 {
     let (_, told) = link
         .control()
         .call("GET", "requests", &serde_json::Value::Null);
-    let kinds = told.as_object().unwrap().iter();
+    let kinds = told.as_object().expect("the number fits a cursor").iter();
     kinds
         .filter(|(kind, _)| *kind != "POST token" && *kind != "GET other")
-        .map(|(_, count)| count.as_u64().unwrap())
+        .map(|(_, count)| count.as_u64().expect("the number fits a cursor"))
         .sum()
 }
 

@@ -4,15 +4,16 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::stop::Stop;
 use crate::audit::signer::Signer;
 use crate::audit::{self, Entry};
 use crate::connectors::Connectors;
 use crate::identity::roles::Actor;
 use crate::jobs::{self, NewJob};
+use crate::kernel::Clock;
 use crate::kernel::chance::Chance;
 use crate::kernel::faults::Faults;
 use crate::kernel::seal::Sealer;
-use crate::kernel::{Clock, Stop};
 use crate::store::{Store, StoreError, Tx};
 
 /// The host's handle. Clone it freely.

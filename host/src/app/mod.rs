@@ -5,4 +5,5 @@ pub mod host;
 pub mod runs;
 pub mod serve;
 pub mod start;
+pub mod stop;
 pub mod worker;

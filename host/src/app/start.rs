@@ -8,16 +8,17 @@ use tokio::io::AsyncWriteExt as _;
 use zeroize::Zeroizing;
 
 use super::host::{Host, HostOptions, Parts};
+use super::stop::Stop;
 use crate::audit::signer::Signer;
 use crate::connectors::{ConnectorError, ConnectorOptions, Connectors};
 use crate::credentials::service as credentials;
 use crate::identity::{IdentityError, service as identity};
 use crate::jobs;
+use crate::kernel::Clock;
 use crate::kernel::chance::{Chance, OsChance};
 use crate::kernel::digest::hex;
 use crate::kernel::faults::Faults;
 use crate::kernel::seal::{KEY_BYTES, Sealer};
-use crate::kernel::{Clock, Stop};
 use crate::store::{Store, StoreError};
 
 /// Why a host did not start. Each sentence says what to do.

@@ -12,10 +12,8 @@ pub mod ids;
 pub mod money;
 pub mod problem;
 pub mod seal;
-pub mod stop;
 
 pub use clock::Clock;
 pub use day::Day;
 pub use ids::*;
 pub use problem::{Fix, IntoProblem, Problem};
-pub use stop::Stop;

@@ -1,3 +1,5 @@
+//! Rows of the org against what was asked for.
+
 use proptest::prelude::*;
 use serde_json::json;
 

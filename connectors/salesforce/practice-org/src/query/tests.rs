@@ -1,3 +1,5 @@
+//! Queries against the rows they must find.
+
 use proptest::prelude::*;
 
 use super::*;

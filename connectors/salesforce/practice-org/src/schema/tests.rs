@@ -1,3 +1,5 @@
+//! What describe says against what can be selected.
+
 use super::*;
 
 #[test]

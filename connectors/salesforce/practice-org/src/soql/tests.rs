@@ -1,3 +1,5 @@
+//! The parser: what it reads, what it refuses, and that it reads what it prints.
+
 use proptest::prelude::*;
 
 use super::*;
