@@ -86,10 +86,10 @@ fn calls(link: &Link) -> u64 {
     let (_, told) = link
         .control()
         .call("GET", "requests", &serde_json::Value::Null);
-    let kinds = told.as_object().expect("the number fits a cursor").iter();
+    let kinds = told.as_object().expect("requests are told by kind").iter();
     kinds
         .filter(|(kind, _)| *kind != "POST token" && *kind != "GET other")
-        .map(|(_, count)| count.as_u64().expect("the number fits a cursor"))
+        .map(|(_, count)| count.as_u64().expect("a count is a whole number"))
         .sum()
 }
 
