@@ -293,6 +293,35 @@ async fn an_undo_that_came_to_a_stop_in_the_middle_goes_on() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_whose_answers_are_all_lost_ends_with_everything_given_back_once() {
+    on_both(|database| async move {
+        let world = analyst(&database).await;
+        world.advance(15 * DAY_MS);
+        world.run_due_jobs().await;
+        let taken = writes(&world).len();
+        let number = idle(&world).await.number;
+        world
+            .org
+            .control()
+            .set_faults(Faults::parse("lose_write_reply_every=1").unwrap());
+        actions::undo(&world.host, &world.ana, &number, "needed after all")
+            .await
+            .unwrap();
+        for _ in 0..4 {
+            world.run_due_jobs().await;
+            world.advance(HOUR_MS);
+        }
+        assert_eq!(idle(&world).await.state, State::Undone);
+        let given = writes(&world).split_off(taken);
+        let sets = given
+            .iter()
+            .filter(|it| it.as_str() == "create PermissionSetAssignment");
+        assert_eq!(sets.count(), 2, "{given:?}");
+    })
+    .await;
+}
+
 /// Freeze, fourteen days of grace, deactivate: approved, live, and every holder's silence is over.
 async fn in_two_steps(database: &Database) -> Company {
     let company = Company::new(database, Contract::Shared, Arc::new(NoFaults)).await;

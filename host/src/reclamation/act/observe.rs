@@ -51,7 +51,10 @@ impl Sweep<'_> {
         use reclaim::State as Seen;
         let mut tx = self.begin().await?;
         // Of a restore, success is that nothing of the action is left.
+        // Of several requests the first ones may have arrived: what is left of the way back is planned anew, and nothing left is done.
+        let is_several = action.is_restore && action.plan.steps.len() > 1;
         let (is_done, is_untouched) = match (action.is_restore, observation.state) {
+            (true, Seen::Untouched | Seen::Reclaimed | Seen::Partly) if is_several => (false, true),
             (false, Seen::Reclaimed | Seen::Gone) | (true, Seen::Untouched) => (true, false),
             (false, Seen::Untouched) | (true, Seen::Reclaimed) => (false, true),
             _ => (false, false),
