@@ -85,6 +85,30 @@ async fn a2_429_is_waited_out_as_told_until_the_run_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_waits_for_the_vendors_job_ends_when_the_job_does() {
+    on_both(|database| async move {
+        let settings = [("read_users_by", "bulk")];
+        let (spec, no_faults) = (crowded(CROWD), Arc::new(NoFaults));
+        let mut world =
+            World::set_up(&database, spec, no_faults, "client-credentials", &settings).await;
+        world.publish().await.expect("the profile is published");
+        // Two looks at the job, and time passes between them.
+        world.org.control().set_faults(faults("bulk_polls=2"));
+        let run = world.collect_now().await.unwrap();
+        let host = world.host.clone();
+        let reading = tokio::spawn(async move { seatwise::app::worker::run_due(&host).await });
+        while !reading.is_finished() {
+            world.advance(1_000);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        reading.await.unwrap().unwrap();
+        assert_whole(&world.run(&run).await);
+        assert_eq!(accounts(&world).await, i64::try_from(CROWD).unwrap() + 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a3_a_lasting_500_ends_the_run_after_five_tries_and_the_old_snapshot_stays() {
     on_both(|database| async move {
         let world = world(&database).await;

@@ -82,6 +82,20 @@ impl World {
         faults: Arc<dyn Faults>,
         grant: &str,
     ) -> Self {
+        Self::set_up(database, spec, faults, grant, &[]).await
+    }
+
+    /// The same with settings of the profile, each a name and its value.
+    ///
+    /// # Panics
+    /// When a part does not start.
+    pub async fn set_up(
+        database: &Database,
+        spec: OrgSpec,
+        faults: Arc<dyn Faults>,
+        grant: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let app = spec.apps[0].clone();
         let org = PracticeOrg::start(spec, Listen::loopback())
             .await
@@ -120,7 +134,10 @@ impl World {
             client_id: app.client_id,
             client_secret: app.client_secret.into(),
             refresh_token,
-            settings: Vec::new(),
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
         };
         let profile = profiles::create(&host, &ana, new)
             .await

@@ -16,6 +16,7 @@ use seatwise_runtime::{
 
 use super::{ConnectorError, explain};
 use crate::app::host::Host;
+use crate::kernel::Clock;
 use crate::kernel::Problem;
 use crate::kernel::faults::Faults;
 
@@ -43,6 +44,7 @@ pub struct OrgLink {
     ctx: Context,
     egress: Arc<Egress>,
     faults: Arc<dyn Faults>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Opens a link. Nothing is sent yet.
@@ -87,6 +89,7 @@ pub async fn open(host: &Host, wanted: Wanted) -> Result<OrgLink, ConnectorError
         ctx,
         egress,
         faults,
+        clock: Arc::clone(&host.clock),
     })
 }
 
@@ -99,7 +102,8 @@ macro_rules! calls {
         /// [`CallError`]; see [`OrgLink::explain`].
         pub async fn $name(&self $(, $arg: $type)*) -> Result<$out, CallError> {
             self.step("guest.call")?;
-            self.component.$name(&self.call, &self.ctx $(, $arg)*).await
+            let (call, ctx) = self.now();
+            self.component.$name(&call, &ctx $(, $arg)*).await
         }
     )*};
 }
@@ -171,6 +175,20 @@ impl OrgLink {
     #[must_use]
     pub fn explain_failure(&self, failure: &Failure) -> Problem {
         explain::failure(self.component.manifest(), ErrorPlace::Api, failure)
+    }
+
+    /// What every call gets, at this moment: a link lives as long as a run, and a connector that waits for the vendor reads the time.
+    fn now(&self) -> (Call, Context) {
+        let now = self.clock.now_ms();
+        let call = Call {
+            now_ms: now,
+            ..self.call.clone()
+        };
+        let ctx = Context {
+            now,
+            ..self.ctx.clone()
+        };
+        (call, ctx)
     }
 
     fn step(&self, point: &'static str) -> Result<(), CallError> {
