@@ -1,4 +1,7 @@
 //! Roles, permissions and the actor that every write names. Pure.
+//!
+//! [`Permission::granted_to`] is the one place that says which role may do what: the gate, the services, the page *Roles* and
+//! `host/docs/roles.md` all read it.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +21,8 @@ pub enum Role {
     SamUser,
     /// Approves rules and batches.
     Approver,
+    /// Writes connectors and looks at what their runs did.
+    ConnectorAuthor,
     /// Reads the audit trail.
     Auditor,
     /// People, roles, connectors, kill switch.
@@ -26,11 +31,12 @@ pub enum Role {
 
 impl Role {
     /// All roles, in the order pages list them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SamIntegrator,
         Self::SamAdmin,
         Self::SamUser,
         Self::Approver,
+        Self::ConnectorAuthor,
         Self::Auditor,
         Self::Admin,
     ];
@@ -43,8 +49,23 @@ impl Role {
             Self::SamAdmin => "sam_admin",
             Self::SamUser => "sam_user",
             Self::Approver => "approver",
+            Self::ConnectorAuthor => "connector_author",
             Self::Auditor => "auditor",
             Self::Admin => "admin",
+        }
+    }
+
+    /// What somebody in this role is for, one sentence.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::SamIntegrator => "Connects vendor orgs and keeps their downloads running.",
+            Self::SamAdmin => "Owns rights, products, prices, rules and exemptions.",
+            Self::SamUser => "Works through candidates: answers, releases, closes, undoes.",
+            Self::Approver => "Approves rules and batches; never what they made themselves.",
+            Self::ConnectorAuthor => "Writes connectors and reads what their runs did.",
+            Self::Auditor => "Reads everything, the audit trail included; changes nothing.",
+            Self::Admin => "People, roles, sign-in and the stop switch; approves nothing.",
         }
     }
 
@@ -79,7 +100,7 @@ pub enum Permission {
     ReadAudit,
     /// People, roles, sign-in links, connectors.
     Administer,
-    /// Own tokens and sessions.
+    /// Own password, second factor, tokens and sessions. Everybody who is signed in has it, even without a role.
     OwnAccount,
 }
 
@@ -117,6 +138,26 @@ impl Permission {
         }
     }
 
+    /// What it allows, one sentence.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Read => "See profiles, runs, subscriptions, rules, candidates and positions",
+            Self::ManageProfiles => {
+                "Create, check, publish, schedule, pause and run profiles; set their write mode"
+            }
+            Self::AcceptRuns => "Accept a held download with a reason",
+            Self::ManageSam => "Entitlements, prices, products, identifiers and the directory",
+            Self::EditRules => "Edit and switch off rules, add exemptions",
+            Self::Approve => "Approve a rule version and a batch",
+            Self::WorkCandidates => "Put batches together, answer for people, release, close, undo",
+            Self::StopReclaim => "Stop every reclaim, and let it go on",
+            Self::ReadAudit => "Read and verify the audit trail",
+            Self::Administer => "People, roles, sign-in links and single sign-on",
+            Self::OwnAccount => "Their own password, second factor, sessions and tokens",
+        }
+    }
+
     /// Reads the word.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -130,9 +171,7 @@ impl Permission {
     pub fn granted_to(self) -> &'static [Role] {
         use Role::{Admin, Approver, Auditor, SamAdmin, SamIntegrator, SamUser};
         match self {
-            Self::Read | Self::OwnAccount => {
-                &[SamIntegrator, SamAdmin, SamUser, Approver, Auditor, Admin]
-            }
+            Self::Read | Self::OwnAccount => &Role::ALL,
             Self::ManageProfiles | Self::AcceptRuns => &[SamIntegrator, SamAdmin, Admin],
             Self::ManageSam | Self::EditRules => &[SamAdmin, SamIntegrator],
             Self::Approve => &[Approver],
@@ -227,16 +266,17 @@ impl Actor {
         self.via == Via::System
     }
 
-    /// Whether the actor holds this permission, through a role and, for a token, within its scopes. The system holds
-    /// all but [`Permission::Approve`].
+    /// Whether the actor holds this permission, through a role and, for a token, within its scopes. Their own account is everybody's,
+    /// so that somebody without a role can still sign out. The system holds all but [`Permission::Approve`].
     ///
     /// # Errors
     /// [`Denied`] with the names to show.
     pub fn may(&self, permission: Permission) -> Result<(), Denied> {
-        let by_role = permission
-            .granted_to()
-            .iter()
-            .any(|role| self.roles.contains(role));
+        let by_role = permission == Permission::OwnAccount
+            || permission
+                .granted_to()
+                .iter()
+                .any(|role| self.roles.contains(role));
         let allowed = match &self.via {
             Via::System => permission != Permission::Approve,
             Via::Session { .. } => by_role,
@@ -302,6 +342,54 @@ mod tests {
         assert!(actor.may(Permission::ManageProfiles).is_err());
         actor.roles.insert(Role::Approver);
         assert!(actor.may(Permission::Approve).is_ok());
+    }
+
+    #[test]
+    fn somebody_without_a_role_has_their_own_account_and_nothing_else() {
+        let nobody = Actor {
+            id: "prin_a".into(),
+            name: "Ana".into(),
+            roles: BTreeSet::new(),
+            via: Via::Session {
+                session: "sess_1".into(),
+            },
+        };
+        let held: Vec<Permission> = Permission::ALL
+            .into_iter()
+            .filter(|permission| nobody.may(*permission).is_ok())
+            .collect();
+        assert_eq!(held, [Permission::OwnAccount]);
+    }
+
+    #[test]
+    fn no_role_both_prepares_and_approves_and_the_auditor_changes_nothing() {
+        for role in Permission::Approve.granted_to() {
+            for makes in [
+                Permission::ManageProfiles,
+                Permission::ManageSam,
+                Permission::EditRules,
+                Permission::Administer,
+            ] {
+                assert!(
+                    !makes.granted_to().contains(role),
+                    "{} approves and may {}",
+                    role.as_str(),
+                    makes.as_str()
+                );
+            }
+        }
+        let held: Vec<Permission> = Permission::ALL
+            .into_iter()
+            .filter(|permission| permission.granted_to().contains(&Role::Auditor))
+            .collect();
+        assert_eq!(
+            held,
+            [
+                Permission::Read,
+                Permission::ReadAudit,
+                Permission::OwnAccount
+            ]
+        );
     }
 
     #[test]

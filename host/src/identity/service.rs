@@ -232,6 +232,18 @@ pub async fn list_principals(
     Ok(store::principals(&mut tx).await?)
 }
 
+/// The names of those who can give a role, for whoever has none to ask.
+///
+/// # Errors
+/// [`IdentityError::Denied`].
+pub async fn administrators(host: &Host, actor: &Actor) -> Result<Vec<String>, IdentityError> {
+    actor.may(Permission::OwnAccount)?;
+    let mut tx = host.store.read().await?;
+    let mut all = store::principals(&mut tx).await?;
+    all.retain(|p| p.is_active && p.roles.contains(&Role::Admin));
+    Ok(all.into_iter().map(|p| p.name).collect())
+}
+
 /// The principal with this e-mail address, or else this exact name.
 ///
 /// # Errors

@@ -119,7 +119,14 @@ pub(super) const MENU: &[(&str, &[(&str, &str)])] = &[
             ("Stop switch", "/reclaim"),
         ],
     ),
-    ("Account", &[("Tokens", "/tokens"), ("Audit", "/audit")]),
+    (
+        "Account",
+        &[
+            ("Tokens", "/tokens"),
+            ("Roles", "/roles"),
+            ("Audit", "/audit"),
+        ],
+    ),
 ];
 
 /// What was done, said after the redirect. Closed, so that an address cannot put words on our pages.

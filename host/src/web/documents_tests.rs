@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::routes::{Face, table};
-use crate::identity::roles::Permission;
+use crate::identity::roles::{Permission, Role};
 
 fn host_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -62,6 +62,36 @@ fn the_api_page_lists_every_address() {
         }
     }
     fresh("api.md", &text);
+}
+
+#[test]
+fn the_roles_page_is_the_matrix() {
+    let mut text = heading(
+        "Roles and permissions",
+        "Every address and every service asks for exactly one permission; a person holds those of all their roles, a personal token at\n\
+         most those of its person. Being allowed is not enough for an approval: nobody approves what they made\n\
+         ([candidates](candidate-states.md)). The same table is the page *Roles*.",
+    );
+    text.push_str("\n| role | is for |\n|---|---|\n");
+    for role in Role::ALL {
+        writeln!(text, "| `{}` | {} |", role.as_str(), role.says()).unwrap();
+    }
+    text.push_str("\n| permission |");
+    for role in Role::ALL {
+        write!(text, " {} |", role.as_str()).unwrap();
+    }
+    text.push_str(" allows |\n|---|");
+    text.push_str(&"---|".repeat(Role::ALL.len() + 1));
+    text.push('\n');
+    for permission in Permission::ALL {
+        write!(text, "| `{}` |", permission.as_str()).unwrap();
+        for role in Role::ALL {
+            let held = permission.granted_to().contains(&role);
+            text.push_str(if held { " yes |" } else { " |" });
+        }
+        writeln!(text, " {} |", permission.says()).unwrap();
+    }
+    fresh("roles.md", &text);
 }
 
 /// The top-level arguments of a call, from behind its opening parenthesis.

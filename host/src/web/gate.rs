@@ -2,7 +2,7 @@
 //!
 //! Invariants: an address that is not in the route table's open part needs a session (pages) or a personal token (API),
 //! known address or not; each route names the permission it needs and is refused without it before its handler runs; a
-//! POST of a page must come from our own origin and carry its session's token. A personal token opens no page and a session
+//! write of a page, by whatever method, must come from our own origin and carry its session's token. A personal token opens no page and a session
 //! opens no API, so a stolen link cannot script the API. Services check authority again, with the subject in hand.
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
@@ -17,7 +17,7 @@ use super::session::{self, Signed};
 use super::{error, templates};
 use crate::api;
 use crate::app::host::Host;
-use crate::identity::roles::Actor;
+use crate::identity::roles::{Actor, Permission};
 use crate::kernel::Problem;
 use crate::reclamation::controls;
 
@@ -125,17 +125,17 @@ async fn admit_page(
     path: &str,
     frame: &mut Chrome,
 ) -> Result<Response, Problem> {
-    if request.method() == Method::POST {
+    if writes(request.method()) {
         same_origin(host, request.headers())?;
     }
     if is_open(path) {
         return Ok(next.run(request).await);
     }
     let Some(signed) = session::of_request(host, request.headers()).await? else {
-        if request.method() == Method::GET || request.method() == Method::HEAD {
-            return Ok(to_sign_in(request.uri()));
+        if writes(request.method()) {
+            return Err(sign_in_first());
         }
-        return Err(sign_in_first());
+        return Ok(to_sign_in(request.uri()));
     };
     let visitor = Visitor {
         actor: signed.actor.clone(),
@@ -146,8 +146,11 @@ async fn admit_page(
             .map_err(|error| error::told(&error))?,
     };
     *frame = Chrome::of(host, &visitor);
+    if path == "/" && !writes(request.method()) && visitor.actor.may(Permission::Read).is_err() {
+        return Ok(Redirect::to("/roles").into_response());
+    }
     let mut request = request;
-    if request.method() == Method::POST {
+    if writes(request.method()) {
         request = with_checked_token(request, &signed).await?;
     }
     request.extensions_mut().insert(visitor);
@@ -183,6 +186,11 @@ async fn admit_api(host: &Host, mut request: Request, next: Next) -> Response {
     response
 }
 
+/// True for methods that may change something (RFC 9110 §9.2.1 calls the others safe).
+fn writes(method: &Method) -> bool {
+    !(method == Method::GET || method == Method::HEAD || method == Method::OPTIONS)
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -200,7 +208,7 @@ fn to_sign_in(uri: &Uri) -> Response {
     Redirect::to(&format!("/sign-in?{query}")).into_response()
 }
 
-/// Refuses a POST that another site's page sent. Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in
+/// Refuses a write that another site's page sent. Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in
 /// `Origin`; a client that says neither still needs the session's token.
 fn same_origin(host: &Host, headers: &HeaderMap) -> Result<(), Problem> {
     let refused = || {

@@ -22,6 +22,7 @@ mod health;
 mod models;
 mod overview;
 mod people;
+mod roles;
 mod rules;
 mod runs;
 mod serve;

@@ -176,6 +176,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::controls::routes());
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());
+    all.extend(super::roles::routes());
     all.extend(api::routes());
     all
 }

@@ -55,6 +55,7 @@ templates![
     "pages/profile",
     "pages/profile_new",
     "pages/profiles",
+    "pages/roles",
     "pages/rule",
     "pages/rules",
     "pages/run",

@@ -10,7 +10,7 @@ use super::routes::{Face, router, table};
 use crate::app::host::{Host, HostOptions, Parts};
 use crate::audit::signer::Signer;
 use crate::connectors::{ConnectorOptions, Connectors};
-use crate::identity::roles::{Actor, Role};
+use crate::identity::roles::{Actor, Permission, Role};
 use crate::identity::service;
 use crate::kernel::PrincipalId;
 use crate::kernel::chance::SeededChance;
@@ -19,10 +19,13 @@ use crate::kernel::faults::NoFaults;
 use crate::kernel::seal::Sealer;
 use crate::store::Store;
 
+mod authority;
+mod cross_site;
+
 struct World {
     host: Host,
     app: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn world() -> World {
@@ -51,7 +54,7 @@ async fn world() -> World {
     World {
         app: router(host.clone()),
         host,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -145,101 +148,6 @@ fn address(pattern: &str) -> String {
         })
         .collect::<Vec<_>>()
         .join("/")
-}
-
-#[tokio::test]
-async fn nothing_but_health_and_sign_in_answers_without_authentication() {
-    let world = world().await;
-    for route in table() {
-        let path = address(route.path);
-        let request = Request::builder()
-            .method(route.method.clone())
-            .uri(&path)
-            .header("sec-fetch-site", "same-origin");
-        let response = world.send(request.body(Body::empty()).unwrap()).await;
-        match route.face {
-            Face::Open => assert_ne!(response.status(), StatusCode::UNAUTHORIZED, "{path}"),
-            Face::Page if route.method == Method::GET => {
-                assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
-                assert!(
-                    response.headers()[header::LOCATION]
-                        .to_str()
-                        .unwrap()
-                        .starts_with("/sign-in?next="),
-                    "{path}"
-                );
-            }
-            Face::Page | Face::Api => {
-                assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}")
-            }
-        }
-    }
-    for path in ["/no-such-page", "/profiles/", "/api", "/api/v1/nothing"] {
-        let status = world.get(path, None).await.status();
-        assert!(
-            matches!(status, StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED),
-            "{path}: {status}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn every_route_refuses_every_role_that_lacks_its_permission() {
-    let world = world().await;
-    let mut covered = 0;
-    for role in Role::ALL {
-        let who = world.somebody(role.as_str(), &[role]).await;
-        for route in table() {
-            let Some(permission) = route.needs else {
-                continue;
-            };
-            // Signing out would end the session that the rest of this loop needs.
-            if route.path == "/sign-out" {
-                continue;
-            }
-            let path = address(route.path);
-            let request = Request::builder().method(route.method.clone()).uri(&path);
-            let request = match (route.face, route.method == Method::POST) {
-                (Face::Api, true) => request
-                    .header(header::AUTHORIZATION, &who.bearer)
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .body(Body::from("{}")),
-                (Face::Api, false) => request
-                    .header(header::AUTHORIZATION, &who.bearer)
-                    .body(Body::empty()),
-                (_, true) => request
-                    .header(header::COOKIE, &who.cookie)
-                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                    .header("sec-fetch-site", "same-origin")
-                    .body(Body::from(format!("csrf={}", who.csrf))),
-                (_, false) => request
-                    .header(header::COOKIE, &who.cookie)
-                    .body(Body::empty()),
-            };
-            let status = world.send(request.unwrap()).await.status();
-            let holds = permission.granted_to().contains(&role);
-            let told = format!("{} {path} as {}: {status}", route.method, role.as_str());
-            if holds {
-                assert!(
-                    !matches!(
-                        status,
-                        StatusCode::UNAUTHORIZED
-                            | StatusCode::FORBIDDEN
-                            | StatusCode::INTERNAL_SERVER_ERROR
-                    ),
-                    "{told}"
-                );
-            } else {
-                assert_eq!(status, StatusCode::FORBIDDEN, "{told}");
-            }
-            covered += 1;
-        }
-    }
-    let with_permission = table()
-        .iter()
-        .filter(|route| route.needs.is_some() && route.path != "/sign-out")
-        .count();
-    assert_eq!(covered, with_permission * Role::ALL.len());
 }
 
 #[tokio::test]
