@@ -1,9 +1,13 @@
 //! What stands around every page: who is signed in, where one is, what the operator has opened.
-use axum::http::{StatusCode, header};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 
 use super::gate::Visitor;
+use super::routes::Face;
 use super::{Error, assets, templates, words};
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
@@ -43,12 +47,8 @@ pub struct Chrome {
     pub now_ms: i64,
     /// The menu, with the present place marked.
     pub menu: Vec<Group>,
-    /// Stylesheet address.
-    pub style: String,
-    /// Script address.
-    pub script: String,
-    /// Icon address.
-    pub icon: String,
+    /// Stylesheets, script, icon.
+    pub links: assets::Links,
 }
 
 /// The signed-in person in the page's head.
@@ -91,43 +91,60 @@ pub struct Group {
 pub struct Item {
     name: &'static str,
     href: &'static str,
+    icon: &'static str,
     is_here: bool,
 }
 
-/// A test holds every entry against the route table.
-pub(super) const MENU: &[(&str, &[(&str, &str)])] = &[
-    ("", &[("Overview", "/"), ("Position", "/position")]),
+/// Groups of name, address and icon, in the order of the work: see, connect, know, take back, account for it. A test holds every
+/// entry against the route table and the sprite.
+pub(super) const MENU: &[(&str, &[Entry])] = &[
     (
-        "Collect",
+        "",
         &[
-            ("Profiles", "/profiles"),
-            ("Runs", "/runs"),
-            ("Subscriptions", "/subscriptions"),
-            ("Software models", "/models"),
-            ("People", "/people"),
-            ("Entitlements", "/entitlements"),
+            ("Overview", "/", "home"),
+            ("Position", "/position", "scale"),
+        ],
+    ),
+    (
+        "Connect",
+        &[
+            ("Profiles", "/profiles", "plug"),
+            ("Runs", "/runs", "refresh"),
+        ],
+    ),
+    (
+        "Licences",
+        &[
+            ("Subscriptions", "/subscriptions", "id"),
+            ("Software models", "/models", "packages"),
+            ("Entitlements", "/entitlements", "file-text"),
+            ("People", "/people", "users"),
         ],
     ),
     (
         "Reclaim",
         &[
-            ("Rules", "/rules"),
-            ("Candidates", "/candidates"),
-            ("Batches", "/batches"),
-            ("Actions", "/actions"),
-            ("Exemptions", "/exemptions"),
-            ("Stop switch", "/reclaim"),
+            ("Rules", "/rules", "adjustments"),
+            ("Candidates", "/candidates", "user-minus"),
+            ("Batches", "/batches", "list-check"),
+            ("Actions", "/actions", "history"),
+            ("Exemptions", "/exemptions", "user-check"),
+            ("Stop switch", "/reclaim", "hand-stop"),
         ],
     ),
     (
-        "Account",
+        "Administration",
         &[
-            ("Tokens", "/tokens"),
-            ("Roles", "/roles"),
-            ("Audit", "/audit"),
+            ("Audit", "/audit", "shield-check"),
+            ("Roles", "/roles", "user-shield"),
+            ("Tokens", "/tokens", "key"),
+            ("Components", "/design", "palette"),
         ],
     ),
 ];
+
+/// A menu entry: its name, its address, its icon.
+pub(super) type Entry = (&'static str, &'static str, &'static str);
 
 /// What was done, said after the redirect. Closed, so that an address cannot put words on our pages.
 const DONE: &[(&str, &str)] = &[
@@ -239,9 +256,7 @@ impl Chrome {
             problem: None,
             now_ms: host.now_ms(),
             menu: Vec::new(),
-            style: assets::url("app.css"),
-            script: assets::url("app.js"),
-            icon: assets::url("icon.svg"),
+            links: assets::links(),
         }
     }
 
@@ -272,7 +287,7 @@ impl Chrome {
             person: Some(person),
             csrf: visitor.csrf.clone(),
             stopped: visitor.stopped.clone(),
-            menu: menu(&visitor.path),
+            menu: menu(visitor),
             ..Self::outside(host)
         }
     }
@@ -320,19 +335,37 @@ fn targets(host: &Host) -> Vec<String> {
         .collect()
 }
 
-fn menu(path: &str) -> Vec<Group> {
+/// What each place of the menu asks for, as the route table says.
+static NEEDS: LazyLock<BTreeMap<&str, Permission>> = LazyLock::new(|| {
+    super::routes::table()
+        .into_iter()
+        .filter(|route| route.face == Face::Page && route.method == Method::GET)
+        .filter_map(|route| Some((route.path, route.needs?)))
+        .collect()
+});
+
+/// The places that this visitor may go to; a group without one is left out.
+fn menu(visitor: &Visitor) -> Vec<Group> {
+    let path = &visitor.path;
     MENU.iter()
         .map(|(name, items)| Group {
             name,
             items: items
                 .iter()
-                .map(|&(name, href)| Item {
+                .filter(|(_, href, _)| {
+                    NEEDS
+                        .get(href)
+                        .is_some_and(|needs| visitor.actor.may(*needs).is_ok())
+                })
+                .map(|&(name, href, icon)| Item {
                     name,
                     href,
+                    icon,
                     is_here: path == href || (href != "/" && path.starts_with(&format!("{href}/"))),
                 })
                 .collect(),
         })
+        .filter(|group| !group.items.is_empty())
         .collect()
 }
 

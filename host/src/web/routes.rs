@@ -162,6 +162,7 @@ pub fn table() -> Vec<Route> {
     ];
     all.extend(super::signin::routes());
     all.extend(super::overview::routes());
+    all.extend(super::find::routes());
     all.extend(super::runs::routes());
     all.extend(super::subscriptions::routes());
     all.extend(super::models::routes());
@@ -177,6 +178,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::audit::routes());
     all.extend(super::tokens::routes());
     all.extend(super::roles::routes());
+    all.extend(super::design::routes());
     all.extend(api::routes());
     all
 }

@@ -1,7 +1,7 @@
 //! Handlebars, strict: a field that a template names and a context lacks is an error, never an empty place.
 //!
 //! Templates are embedded; their list is checked against the folder by a test. Values are escaped by default; the helpers
-//! that write markup (`when`, `chip`) escape what they were given. Knows no domain but the words of its states.
+//! that write markup (`when`, `day`, `chip`, `icon`, `bar`) escape what they were given. Knows no domain but the words of its states.
 use std::sync::LazyLock;
 
 use handlebars::{
@@ -9,10 +9,12 @@ use handlebars::{
     RenderError, RenderErrorReason, Renderable as _, ScopedJson, html_escape,
 };
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::words;
+use super::{assets, chart, words};
 
 /// A template could not be rendered: a fault of ours, never of the visitor.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,7 @@ templates![
     "pages/candidate",
     "pages/candidates",
     "pages/controls",
+    "pages/design",
     "pages/entitlements",
     "pages/error",
     "pages/exemptions",
@@ -66,11 +69,14 @@ templates![
     "partials/brand",
     "partials/csrf",
     "partials/empty",
+    "partials/head",
+    "partials/legend",
     "partials/pager",
     "partials/plan",
     "partials/position_rows",
     "partials/problem",
     "partials/run_live",
+    "partials/targets",
 ];
 
 static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
@@ -85,7 +91,9 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     registry.register_helper("unless", Box::new(Condition { positive: false }));
     registry.register_helper("when", Box::new(When));
     registry.register_helper("chip", Box::new(Chip));
-    registry.register_helper("day", Box::new(Text(day)));
+    registry.register_helper("day", Box::new(DayOf));
+    registry.register_helper("icon", Box::new(Icon));
+    registry.register_helper("bar", Box::new(Bar));
     registry.register_helper("ago", Box::new(Text(ago)));
     registry.register_helper("count", Box::new(Text(count)));
     registry.register_helper("money", Box::new(Text(money)));
@@ -199,13 +207,110 @@ impl HelperDef for When {
         {
             Some(at) => {
                 let exact = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+                let full = at.strftime("%A, %-d %B %Y, %H:%M:%S UTC");
                 let plain = at.strftime("%Y-%m-%d %H:%M");
                 out.write(&format!(
-                    "<time datetime=\"{exact}\" title=\"{exact}\">{plain} UTC</time>"
+                    "<time datetime=\"{exact}\" title=\"{full}\">{plain} UTC</time>"
                 ))?;
             }
             None => out.write(&html_escape(absent))?,
         }
+        Ok(())
+    }
+}
+
+/// `{{day ms}}` or `{{day "2026-03-31"}}`: a day, its weekday and month in full beside it; a dash for none.
+struct DayOf;
+
+impl HelperDef for DayOf {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        h: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let param = h
+            .param(0)
+            .ok_or(RenderErrorReason::ParamNotFoundForIndex("day", 0))?;
+        if param.is_value_missing() {
+            return Err(RenderError::strict_error(param.relative_path()));
+        }
+        let date = match param.value() {
+            Value::String(text) => text.parse::<Date>().map_err(|_| text.clone()),
+            value => value
+                .as_i64()
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .map(|at| at.to_zoned(TimeZone::UTC).date())
+                .ok_or_else(|| "–".to_owned()),
+        };
+        match date {
+            Ok(date) => out.write(&format!(
+                "<time datetime=\"{date}\" title=\"{}\">{date}</time>",
+                date.strftime("%A, %-d %B %Y")
+            ))?,
+            Err(text) => out.write(&html_escape(&text))?,
+        }
+        Ok(())
+    }
+}
+
+/// `{{icon "plug"}}`: one picture of the sprite, beside words that say the same; it tells a reader nothing of its own.
+struct Icon;
+
+impl HelperDef for Icon {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        h: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let param = h
+            .param(0)
+            .ok_or(RenderErrorReason::ParamNotFoundForIndex("icon", 0))?;
+        if param.is_value_missing() {
+            return Err(RenderError::strict_error(param.relative_path()));
+        }
+        let name = param.value().as_str().unwrap_or_default();
+        let href = assets::icon(name)
+            .ok_or_else(|| RenderErrorReason::Other(format!("the sprite has no icon `{name}`")))?;
+        out.write(&format!(
+            "<svg class=\"i\" aria-hidden=\"true\" focusable=\"false\"><use href=\"{href}\"></use></svg>"
+        ))?;
+        Ok(())
+    }
+}
+
+/// `{{bar whole "used" 12 "idle" 3}}`: parts of a whole as one bar, for a cell that names the same numbers in words.
+struct Bar;
+
+impl HelperDef for Bar {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        h: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let mut given = h.params().iter();
+        for param in h.params() {
+            if param.is_value_missing() {
+                return Err(RenderError::strict_error(param.relative_path()));
+            }
+        }
+        let whole = given.next().and_then(|p| p.value().as_i64()).unwrap_or(0);
+        let mut parts = Vec::new();
+        while let (Some(kind), Some(size)) = (given.next(), given.next()) {
+            let kind = kind.value().as_str().and_then(chart::Kind::parse);
+            let kind =
+                kind.ok_or_else(|| RenderErrorReason::Other("no such part of a bar".to_owned()))?;
+            parts.push((kind, size.value().as_i64().unwrap_or(0)));
+        }
+        out.write(&chart::bar(whole, &parts))?;
         Ok(())
     }
 }
@@ -261,22 +366,6 @@ impl HelperDef for Has {
             .get(field)
             .is_some_and(|value| !value.is_null());
         Ok(ScopedJson::Derived(Value::Bool(present)))
-    }
-}
-
-fn millis(values: &[&Value]) -> Option<Timestamp> {
-    values
-        .first()?
-        .as_i64()
-        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-}
-
-fn day(values: &[&Value]) -> String {
-    match values {
-        [Value::String(day), ..] => day.clone(),
-        _ => {
-            millis(values).map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
-        }
     }
 }
 

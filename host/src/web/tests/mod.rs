@@ -413,8 +413,9 @@ fn every_menu_entry_leads_to_a_page() {
         .map(|route| route.path)
         .collect();
     for (_, items) in super::chrome::MENU {
-        for (name, href) in *items {
+        for (name, href, icon) in *items {
             assert!(pages.contains(href), "{name} leads to {href}");
+            assert!(super::assets::has_icon(icon), "{name} wants {icon}");
         }
     }
 }
