@@ -194,7 +194,13 @@ pub fn begin(call: &Call<'_>, since: Option<i64>) -> Result<Outline, Failure> {
     let org = Org::of(call)?;
     let settings = Settings::of(call.ctx)?;
     // Settings that make no sense are told before anything is read.
-    Scope::of(&settings)?;
+    let scope = Scope::of(&settings)?;
+    if scope.asks_for_email() && !org.has("Email") {
+        return Err(failure::permission(
+            "filter_column_hidden",
+            "The profile filters by company names, and the connecting user cannot see the column Email of User",
+        ));
+    }
     let api = Api::new(call, &org.version);
     let since = since.filter(|_| org.has("SystemModstamp"));
     let expected_accounts =

@@ -7,7 +7,7 @@ use seatwise_connector_sdk::{
 };
 use serde::Deserialize;
 
-use crate::{api::Api, ids, org::Org};
+use crate::{api::Api, ids, org::Org, settings::Settings, shown};
 
 /// The one row of `Organization`.
 #[derive(Debug, Deserialize)]
@@ -69,6 +69,11 @@ pub fn identify(call: &Call<'_>) -> Result<Organization, Failure> {
     let api = Api::new(call, &org.version);
     let row = organization(&api)?;
     let accounts = api.count("SELECT COUNT() FROM User")?;
+    // What another org has shown says nothing of this one.
+    let before = Org::remembered(call)
+        .filter(|before| before.org_id.as_deref() == Some(row.id.as_str()))
+        .map_or_else(Vec::new, |before| before.shown);
+    org.shown = shown::find_out(&api, &Settings::of(call.ctx)?, &before)?;
     let memo = {
         org.org_id = Some(row.id.clone());
         org.to_memo()

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use seatwise_connector_sdk::{
-    Answer, Call, Failure, Level, attribute, failure, json,
+    Answer, Call, Failure, attribute, failure, json,
     subscriptions::{Assignment, Page},
 };
 use serde::Deserialize;
@@ -17,9 +17,10 @@ use crate::{
     clouds::Holders,
     ids,
     model::{ProfileRow, QueryPage, Text},
-    org::{self, Org},
+    org::Org,
     scope::{Scope, Subject},
     settings::{LicenceKind, Settings},
+    shown,
 };
 
 /// Prefix of the identifier of a permission-set licence.
@@ -34,6 +35,15 @@ const LICENCE_ASSIGNS: &str = "SELECT Id, AssigneeId, PermissionSetLicenseId, Pe
 const PACKAGE_SEATS: &str = "SELECT Id, UserId, PackageLicenseId FROM UserPackageLicense";
 /// Pages that the holdings of 200 people may take.
 const FEW_PAGES: usize = 20;
+
+/// What a download asks for a kind of licence that has an object of its own.
+pub fn query_of(kind: LicenceKind) -> Option<&'static str> {
+    match kind {
+        LicenceKind::PermissionSetLicences => Some(LICENCE_ASSIGNS),
+        LicenceKind::Packages => Some(PACKAGE_SEATS),
+        LicenceKind::Features => None,
+    }
+}
 
 /// The query with more columns; each starts with its comma.
 fn with_columns(select: &str, more: &str) -> String {
@@ -89,28 +99,20 @@ fn is_wanted(scope: &Scope, holder: Option<&Holder<'_>>) -> bool {
     })
 }
 
-/// The page a cursor stands at; `None` where a chain that was not begun cannot be read at all.
+/// The page a cursor stands at; `None` where a chain that was not begun cannot be read at all, and never could.
 fn first_may_be_absent(
     call: &Call<'_>,
     api: &Api<'_>,
+    (org, kind): (&Org, LicenceKind),
     cursor: &Cursor,
     by_key: impl FnOnce() -> String,
 ) -> Result<Option<(Answer, bool)>, Failure> {
     match fetch(call, api, cursor, by_key) {
-        Err(failure) if cursor.is_at_start() && org::is_absent(&failure) => {
-            say_left_out(call, &failure);
-            Ok(None)
+        Err(failure) if cursor.is_at_start() => {
+            shown::none_of(call, org, kind, failure).map(|()| None)
         }
         fetched => fetched.map(Some),
     }
-}
-
-fn say_left_out(call: &Call<'_>, failure: &Failure) {
-    call.log(
-        Level::Warn,
-        "a kind of licence cannot be read; its holders are left out",
-        &[("code", &failure.code)],
-    );
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,8 +142,8 @@ struct LicenceName<'a> {
 /// One page of the chain of permission-set licences.
 ///
 /// # Errors
-/// What the query fails with, but not for an object that cannot be read at all: a right lost on the way fails the run, or
-/// everybody further on would seem to have lost the licence.
+/// What the query fails with, but not for an object that never could be read at all: a right lost on the way, or since the last
+/// run, fails the run, or everybody would seem to have lost the licence.
 pub fn permission_set_licences(
     call: &Call<'_>,
     api: &Api<'_>,
@@ -156,7 +158,9 @@ pub fn permission_set_licences(
             cursor.filter("")
         )
     };
-    let Some((answer, started_anew)) = first_may_be_absent(call, api, &cursor, by_key)? else {
+    let kind = (org, LicenceKind::PermissionSetLicences);
+    let Some((answer, started_anew)) = first_may_be_absent(call, api, kind, &cursor, by_key)?
+    else {
         return Ok(empty_page(api));
     };
     let page: QueryPage<'_, LicenceAssign<'_>> = json::parse(answer.body())?;
@@ -225,7 +229,9 @@ pub fn packages(
             cursor.filter("")
         )
     };
-    let Some((answer, started_anew)) = first_may_be_absent(call, api, &cursor, by_key)? else {
+    let kind = (org, LicenceKind::Packages);
+    let Some((answer, started_anew)) = first_may_be_absent(call, api, kind, &cursor, by_key)?
+    else {
         return Ok(empty_page(api));
     };
     let page: QueryPage<'_, PackageSeat<'_>> = json::parse(answer.body())?;
@@ -256,14 +262,14 @@ fn push_seat(out: &mut Page, row: PackageSeat<'_>, names: &BTreeMap<String, Stri
 }
 
 /// What a few people hold right now beside their user licences, and who of them holds the licences of the two clouds. The ids
-/// are quoted for an IN list. A kind that cannot be read is left out, as in a download, with a word in the log.
+/// are quoted for an IN list. A kind that never could be read is left out, as in a download, with a word in the log.
 ///
 /// # Errors
-/// What says nothing about rights: the vendor is down, the limit is spent.
+/// A kind that can be read no more; and what says nothing about rights: the vendor is down, the limit is spent.
 pub fn of_a_few(
     call: &Call<'_>,
     api: &Api<'_>,
-    settings: &Settings,
+    (org, settings): (&Org, &Settings),
     list: &str,
 ) -> Result<(Vec<Assignment>, Holders), Failure> {
     let mut out = empty_page(api);
@@ -278,7 +284,7 @@ pub fn of_a_few(
                 .for_each(|row| push_licence(&mut out, row));
             Ok(ends)
         });
-        tolerate(call, read)?;
+        tolerate(call, org, LicenceKind::PermissionSetLicences, read)?;
     }
     for seat in &out.assignments {
         if let Some(name) = seat.identifier.strip_prefix(PERMISSION_SET_LICENCE) {
@@ -300,19 +306,18 @@ pub fn of_a_few(
             }
             Ok(ends)
         });
-        tolerate(call, read)?;
+        tolerate(call, org, LicenceKind::Packages, read)?;
     }
     Ok((out.assignments, holders))
 }
 
-fn tolerate(call: &Call<'_>, read: Result<(), Failure>) -> Result<(), Failure> {
-    match read {
-        Err(failure) if org::is_absent(&failure) => {
-            say_left_out(call, &failure);
-            Ok(())
-        }
-        other => other,
-    }
+fn tolerate(
+    call: &Call<'_>,
+    org: &Org,
+    kind: LicenceKind,
+    read: Result<(), Failure>,
+) -> Result<(), Failure> {
+    read.or_else(|failure| shown::none_of(call, org, kind, failure))
 }
 
 /// Reads a small query to its end. `page` answers whether it was the last one, and where the next is.

@@ -37,6 +37,7 @@ mod reclaim;
 mod rights;
 mod scope;
 mod settings;
+mod shown;
 mod soql;
 mod time;
 mod users;

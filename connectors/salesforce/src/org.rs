@@ -12,13 +12,14 @@ use crate::{
     errors, ids,
     model::{Describe, FieldRow, Text},
     probe,
-    settings::Settings,
+    settings::{LicenceKind, Settings},
+    shown,
 };
 
 pub use crate::model::FEATURES;
 
 /// Format of the memo.
-const MEMO_VERSION: u8 = 3;
+const MEMO_VERSION: u8 = 4;
 /// The version used where the org lists it: newer ones bring nothing that is read here.
 const PREFERRED: u32 = 62;
 /// Versions that this connector is written for, tried from the top where the preferred one is missing.
@@ -70,6 +71,8 @@ pub struct Org {
     pub user_id: Option<String>,
     /// Users who may use the API only, in order; see [`probe::API_ONLY_KNOWN`] for the bound.
     pub api_only: Vec<String>,
+    /// Kinds of licence that could be read at some time; see [`shown`].
+    pub shown: Vec<LicenceKind>,
 }
 
 impl Org {
@@ -106,7 +109,12 @@ impl Org {
                 &[],
             );
         }
-        let api_only = probe::api_only(call, &api)?;
+        // Who was known for a machine yesterday is no person today, because permission sets cannot be read any more.
+        let before = Self::remembered(call);
+        let api_only = match probe::api_only(call, &api)? {
+            Some(api_only) => api_only,
+            None => before.map_or_else(Vec::new, |before| before.api_only),
+        };
         // After the first data request, so that a token that died since the last run has been renewed by now.
         let user_id = running_user(call, &api)?;
         Ok(Self {
@@ -116,12 +124,18 @@ impl Org {
             frozen,
             user_id,
             api_only,
+            shown: vec![],
         })
     }
 
     /// Whether `User` has an optional column.
     pub fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|known| known == column)
+    }
+
+    /// Whether a kind of licence could be read at some time.
+    pub fn has_shown(&self, kind: LicenceKind) -> bool {
+        self.shown.contains(&kind)
     }
 
     /// Whether a user may use the API only; the id is wide.
@@ -141,6 +155,7 @@ impl Org {
             .number(u64::from(self.frozen))
             .text(&maybe(&self.user_id))
             .texts(self.api_only.iter().map(String::as_str))
+            .texts(shown::words(&self.shown).into_iter())
             .finish()
     }
 
@@ -158,6 +173,7 @@ impl Org {
             frozen: reader.number()? == 1,
             user_id: maybe(reader.text()?),
             api_only: owned(reader.texts()?),
+            shown: shown::of_words(&reader.texts()?),
         };
         reader.end()?;
         Ok(org)

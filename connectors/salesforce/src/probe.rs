@@ -59,11 +59,12 @@ pub fn cloud_licences(api: &Api<'_>, settings: &Settings) -> Result<CloudLicence
     Ok(found)
 }
 
-/// Who may use the API only, by profile or permission set: each profile owns a permission set that shows up here too.
+/// Who may use the API only, by profile or permission set: each profile owns a permission set that shows up here too. `None`
+/// where permission sets cannot be read.
 ///
 /// # Errors
 /// What says nothing about rights: the vendor is down, the limit is spent.
-pub fn api_only(call: &Call<'_>, api: &Api<'_>) -> Result<Vec<String>, Failure> {
+pub fn api_only(call: &Call<'_>, api: &Api<'_>) -> Result<Option<Vec<String>>, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Row {
@@ -81,10 +82,10 @@ pub fn api_only(call: &Call<'_>, api: &Api<'_>) -> Result<Vec<String>, Failure> 
         Err(failure) if org::is_absent(&failure) => {
             call.log(
                 Level::Info,
-                "permission sets cannot be read; API-only users are known by their licence alone",
+                "permission sets cannot be read; API-only users are those known before, and known by their licence",
                 &[("code", &failure.code)],
             );
-            return Ok(vec![]);
+            return Ok(None);
         }
         Err(failure) => return Err(failure),
     };
@@ -102,5 +103,5 @@ pub fn api_only(call: &Call<'_>, api: &Api<'_>) -> Result<Vec<String>, Failure> 
         );
         ids.truncate(API_ONLY_KNOWN);
     }
-    Ok(ids)
+    Ok(Some(ids))
 }

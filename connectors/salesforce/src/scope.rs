@@ -73,6 +73,11 @@ impl Scope {
             && self.domains.is_none()
     }
 
+    /// Whether e-mail addresses decide.
+    pub fn asks_for_email(&self) -> bool {
+        self.domains.is_some()
+    }
+
     /// Whether an account is wanted.
     pub fn wants(&self, subject: Subject<'_>) -> bool {
         let has = |list: &[String], value: &str| list.iter().any(|entry| entry == value);

@@ -206,7 +206,7 @@ pub fn lookup(call: &Call<'_>, asked: &[String]) -> Result<Page, Failure> {
         return Ok(out);
     }
     let list = soql::list(ids.iter().map(String::as_str));
-    let (held, holders) = holdings::of_a_few(call, &api, &settings, &list)?;
+    let (held, holders) = holdings::of_a_few(call, &api, (&org, &settings), &list)?;
     // 200 rows are one page at every batch size Salesforce allows, but a wide row may still split it.
     let mut answer = api.query(&format!(
         "{} WHERE Id IN ({list}) ORDER BY Id",

@@ -67,6 +67,14 @@ pub(crate) fn answer(state: &mut State, method: &str, path: &str, body: &[u8]) -
             }
             Err(error) => (422, json!({"error": error.to_string()})),
         },
+        ("POST", ["objects", name]) => Object::parse(name).map_or_else(not_found, |object| {
+            if sent["is_absent"].as_bool().unwrap_or(true) {
+                state.org.absent |= object.bit();
+            } else {
+                state.org.absent &= !object.bit();
+            }
+            (200, json!({"object": object.name(), "is_seen": !crate::query::is_hidden(&state.org, object)}))
+        }),
         ("POST", ["tokens", "expire"]) => {
             state.end_sessions();
             (200, json!({}))

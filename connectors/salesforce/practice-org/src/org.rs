@@ -55,6 +55,8 @@ pub(crate) struct Org {
     pub(crate) clock: Clock,
     pub(crate) writes: Vec<Write>,
     pub(crate) started_ms: i64,
+    /// See [`crate::schema::Seen::absent`].
+    pub(crate) absent: u64,
     /// Who asks, where it is not the user of the first app.
     viewer: Option<u64>,
     pod: Pod,
@@ -110,6 +112,7 @@ impl Org {
             clock,
             writes: Vec::new(),
             started_ms: now,
+            absent: 0,
             viewer: None,
             frame,
             overlays: HashMap::new(),
@@ -284,6 +287,26 @@ impl Org {
         rows.sort_unstable();
         rows.dedup();
         Some(rows)
+    }
+
+    /// The first row whose `field` can name this user, and before which all rows name users before it; only for objects whose rows
+    /// stand in the order of their users.
+    pub(crate) fn first_row_of(&self, object: Object, field: &str, user: u64) -> Option<u64> {
+        let is_in_order = object == Object::LoginHistory
+            && field == "UserId"
+            && !self.edits.keys().any(|(of, _)| *of == object);
+        let user = user.min(self.base_users() + 1);
+        is_in_order.then(|| (user - 1) * self.places(object) + 1)
+    }
+
+    /// The user that a row belongs to, where rows stand in the order of their users; `None` for the rows after those.
+    pub(crate) fn user_in_order(&self, object: Object, row: u64) -> Option<u64> {
+        self.place_of(object, row).map(|(user, _)| user)
+    }
+
+    /// The first row that stands in no order: see [`Org::first_row_of`].
+    pub(crate) fn first_unordered(&self, object: Object, field: &str) -> u64 {
+        self.first_row_of(object, field, u64::MAX).unwrap_or(1)
     }
 
     /// A field of a row; the caller has checked that the field exists.

@@ -21,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) is_internal: bool,
     /// Release number, such as 62.
     pub(crate) version: u32,
+    /// Objects that the org does not have, whoever asks: bit n is number n of [`Object::ALL`].
+    pub(crate) absent: u64,
 }
 
 /// Type of a field, as describe spells it.
@@ -306,9 +308,17 @@ impl Object {
             .find(|object| object.prefix() == prefix)
     }
 
+    /// The object as one of a set of objects, of which there are fewer than 64.
+    pub(crate) fn bit(self) -> u64 {
+        1 << self as usize
+    }
+
     /// Whether the object exists for this caller (salesforce.md §3.1).
     pub(crate) fn is_seen(self, seen: &Seen) -> bool {
         let rights = &seen.rights;
+        if seen.absent & self.bit() != 0 {
+            return false;
+        }
         match self {
             Self::PermissionSetLicense => rights.view_setup && seen.is_internal,
             Self::PackageLicense | Self::UserPackageLicense => seen.is_internal,

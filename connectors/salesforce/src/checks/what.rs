@@ -156,6 +156,13 @@ fn optional_kind(
     let api = Api::new(call, &org.version);
     match api.count(&format!("SELECT COUNT() FROM {object}")) {
         Ok(count) => Ok(passed(format!("{count} {what} can be read"))),
+        Err(failure) if org::is_absent(&failure) && org.has_shown(kind) => Ok(failed(
+            format!(
+                "The {what} could be read before and cannot be read any more ({}); runs stop until they can",
+                failure.code
+            ),
+            fix,
+        )),
         Err(failure) if org::is_absent(&failure) => Ok(warned(
             format!("Goes on without {what} ({})", failure.code),
             fix,

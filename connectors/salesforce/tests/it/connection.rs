@@ -8,11 +8,12 @@ use seatwise_connector_sdk::{
 };
 
 use crate::{
-    API_ONLY, COLUMNS, count, describe, discovery, error, organization, rows, userinfo, versions,
+    API_ONLY, COLUMNS, PLAIN, count, describe, discovery, error, organization, rows, userinfo,
+    versions,
 };
 
 fn identify(http: ScriptedHttp) -> Result<Organization, Failure> {
-    Salesforce::identify(&Bench::new(http).call())
+    Salesforce::identify(&Bench::new(http).settings(PLAIN).call())
 }
 
 fn with_organization(http: ScriptedHttp, over: &str) -> ScriptedHttp {
@@ -62,7 +63,7 @@ fn a_sandbox_a_trial_and_an_unknown_kind_are_told_apart() {
 
 #[test]
 fn v62_is_spoken_where_the_org_lists_it() {
-    let bench = Bench::new(with_organization(discovery(&COLUMNS), ""));
+    let bench = Bench::new(with_organization(discovery(&COLUMNS), "")).settings(PLAIN);
     Salesforce::identify(&bench.call()).unwrap();
     let paths = bench.http.seen_paths();
     let versioned = paths[1..].iter().filter(|path| path.contains("/data/"));

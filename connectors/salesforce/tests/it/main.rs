@@ -14,6 +14,7 @@ mod cursors;
 mod downloads;
 mod failures;
 mod giving_back;
+mod hidden;
 mod holdings;
 mod judging;
 mod licences;
@@ -245,7 +246,8 @@ pub fn memo_from(http: ScriptedHttp) -> Vec<u8> {
             organization(",\"IsSandbox\":false,\"TrialExpirationDate\":null"),
         )
         .get_with(&["SELECT COUNT() FROM User"], count(1)),
-    );
+    )
+    .settings(PLAIN);
     seatwise_connector_salesforce::Salesforce::identify(&bench.call())
         .unwrap()
         .memo

@@ -12,6 +12,7 @@ mod cases;
 mod checks;
 mod errors;
 mod everybody;
+mod hidden;
 mod kinds;
 mod leaning;
 mod link;

@@ -103,6 +103,7 @@ impl Org {
                 .running_user()
                 .is_none_or(|user| matches!(self.user_type(user), "Standard" | "CsnOnly")),
             version,
+            absent: self.absent,
         }
     }
 

@@ -160,7 +160,8 @@ pub(super) fn run(
         (None, None) if !query.group.is_empty() => MAX_GROUPS,
         _ => usize::MAX,
     };
-    let mut rows = grouping.gather(org, plan, max)?;
+    let enough = grouping.enough(query, &order);
+    let mut rows = grouping.gather(org, plan, max, enough)?;
     if let Some(having) = &having {
         rows.retain(|row| having.holds(row));
     }
@@ -365,8 +366,30 @@ impl Grouping<'_, '_> {
         bound(&self.binder.calendar, &left, op, value)
     }
 
-    /// One pass over the rows. Without keys all rows are one group, also when there are none.
-    fn gather(&self, org: &Org, plan: &Plan, max: usize) -> Result<Vec<Row>, ApiError> {
+    /// How many groups of the first users are all that is asked for; `None` where others may come before them.
+    fn enough(&self, query: &Query, order: &[(usize, Key)]) -> Option<usize> {
+        let (at, key) = order.first()?;
+        let by = self.keys.get(*at)?;
+        let is_by_user = by.part.is_none()
+            && by.column.steps.is_empty()
+            && by.column.field.name == "UserId"
+            && !key.is_descending;
+        if is_by_user && query.having.is_none() {
+            Some(query.limit?.saturating_add(query.offset))
+        } else {
+            None
+        }
+    }
+
+    /// One pass over the rows, cut short once the first users have `enough` groups. Without keys all rows are one group, also when
+    /// there are none.
+    fn gather(
+        &self,
+        org: &Org,
+        plan: &Plan,
+        max: usize,
+        enough: Option<usize>,
+    ) -> Result<Vec<Row>, ApiError> {
         let fresh = || -> Vec<Gathered> {
             let measures = self.measures.iter().filter_map(|source| source.measure);
             measures.map(Gathered::of).collect()
@@ -377,7 +400,7 @@ impl Grouping<'_, '_> {
             groups.push((Vec::new(), fresh()));
             places.insert(Vec::new(), 0);
         }
-        plan.look(org, 1, |row| {
+        let mut add = |row: u64| {
             let keys: Row = self
                 .keys
                 .iter()
@@ -394,9 +417,29 @@ impl Grouping<'_, '_> {
                     gathered.add(measure, source.read(org, plan, row));
                 }
             }
-            groups.len() <= max
+            groups.len()
+        };
+        // Rows that stand in the order of their users, until the users so far have enough; then those that stand in none.
+        let unordered = match enough {
+            Some(_) => org.first_unordered(plan.object, "UserId"),
+            None => 1,
+        };
+        let (mut count, mut user) = (0, None);
+        plan.look(org, 1, |row| {
+            let this = org.user_in_order(plan.object, row);
+            let has_enough = this != user && enough.is_some_and(|enough| count >= enough);
+            if row >= unordered || has_enough || count > max {
+                return false;
+            }
+            user = this;
+            count = add(row);
+            true
         });
-        if groups.len() > max {
+        plan.look(org, unordered, |row| {
+            count = add(row);
+            count <= max
+        });
+        if count > max {
             return Err(too_many());
         }
         let whole = |(mut row, gathered): (Row, Vec<Gathered>)| {

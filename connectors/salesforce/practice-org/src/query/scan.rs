@@ -95,6 +95,13 @@ impl Scan {
                     self.to = Some(self.to.map_or(row, |to| to.min(row)));
                 }
             }
+            (_, Op::Gt | Op::Ge, Value::Id(id)) => {
+                if let Some(user) = org.row_of_id(Object::User, *id)
+                    && let Some(row) = org.first_row_of(object, field, user)
+                {
+                    self.from = self.from.max(row);
+                }
+            }
             (_, Op::Eq, Value::Id(id)) => {
                 if let Some(user) = org.row_of_id(Object::User, *id)
                     && let Some(rows) = org.rows_of_user(object, field, user)

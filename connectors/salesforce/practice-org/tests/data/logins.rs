@@ -184,6 +184,54 @@ async fn what_the_vendor_does_not_filter_or_relate_is_refused() {
     assert!(message.contains("field 'LoginTime' can not be grouped in a query call"));
 }
 
+/// Groups are gathered only as far as a page needs them: what comes after the first users, or stands in no order, must not be lost.
+#[tokio::test]
+async fn groups_in_pages_after_a_user_are_the_groups_of_all_rows() {
+    let client = Client::of(showcase::generate(5, 600, NOW)).await;
+    let early = client.rows("SELECT Id FROM User ORDER BY Id LIMIT 3").await;
+    for user in early {
+        let path = format!("users/{}/login", user["Id"].as_str().unwrap());
+        let _ = client.control().call("POST", &path, &json!({}));
+    }
+    let groups = |after: &str, limit: usize| {
+        format!(
+            "SELECT UserId, LoginType, Status, COUNT(Id), MAX(LoginTime) FROM LoginHistory \
+             WHERE LoginTime >= 2025-09-01T00:00:00Z{after} GROUP BY UserId, LoginType, Status ORDER BY UserId LIMIT {limit}"
+        )
+    };
+    let all = client.rows(&groups("", 2_000)).await;
+    assert!((400..2_000).contains(&all.len()), "{}", all.len());
+    assert_eq!(all[0]["UserId"], Value::Null, "unknown names come first");
+    for limit in [1, 7, 50] {
+        assert_eq!(client.rows(&groups("", limit)).await, all[..limit]);
+        let mut after = all[0]["UserId"].clone();
+        let mut seen: Vec<Value> = all
+            .iter()
+            .filter(|row| row["UserId"].is_null())
+            .cloned()
+            .collect();
+        loop {
+            let floor = after.as_str().map_or_else(
+                || " AND UserId != NULL".to_owned(),
+                |id| format!(" AND UserId > '{id}'"),
+            );
+            // Whole users only: the last one of a page may be cut.
+            let page = client.rows(&groups(&floor, limit + 20)).await;
+            let Some(last) = page.last().map(|row| row["UserId"].clone()) else {
+                break;
+            };
+            let is_end = page.len() < limit + 20;
+            let whole = page.iter().filter(|row| is_end || row["UserId"] != last);
+            seen.extend(whole.cloned());
+            after = seen.last().unwrap()["UserId"].clone();
+            if is_end {
+                break;
+            }
+        }
+        assert_eq!(seen, all, "pages of {}", limit + 20);
+    }
+}
+
 #[tokio::test]
 async fn rows_older_than_six_months_go_as_the_clock_moves() {
     let client = Client::showcase().await;
