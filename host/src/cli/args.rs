@@ -193,7 +193,7 @@ pub struct PracticeOrgArgs {
     /// Port for plain http; https listens on the next one. 0 takes free ones
     #[arg(long, default_value_t = 0, value_name = "P")]
     pub port: u16,
-    /// How many people the org holds
+    /// How many people the org holds; 0 is a small org with one person of each kind
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub users: u64,
     /// The same seed makes the same people

@@ -20,6 +20,7 @@ mod ids;
 mod limits;
 mod login;
 mod org;
+pub mod population;
 mod query;
 mod records;
 mod refusals;

@@ -1,207 +1,28 @@
-//! For random orgs, rights and scopes: what is stored is what the org's own database says is visible, and what changed since plus
-//! a sweep is what a full download gives, also where stamps do not move.
+//! For random orgs, rights, scopes and settings: what is stored is what the org's own database says is visible, and what changed since
+//! plus a sweep is what a full download gives, also where stamps do not move.
 //!
-//! The database is the spec that the org was made from, changed as the test changes the org; the oracle asks nothing over HTTP.
+//! Orgs and oracle are the practice org's [`population`](seatwise_practice_org_salesforce::population), which a host's tests can use as
+//! well; the oracle asks nothing over HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use seatwise_connector_sdk::subscriptions::{AccountKind, Fact, LastActivity};
+use seatwise_connector_sdk::{
+    FailureKind,
+    subscriptions::{AccountKind, Fact, LastActivity},
+};
 use seatwise_practice_org_salesforce::{
-    OrgSpec, Package, PermissionSetLicence, Person, Profile, Rights, worked_example::T0_MS,
+    Rights,
+    population::{DOMAINS, Known, Population, Scope},
+    worked_example::T0_MS,
 };
 use serde_json::json;
 
 use crate::link::{Downloaded, Link};
 
-const DAY_MS: i64 = 86_400_000;
-const PROFILES: [&str; 6] = [
-    "Standard User",
-    "Standard Platform User",
-    "Chatter Free User",
-    "Customer Community User",
-    "Partner Community User",
-    "System Administrator",
-];
-const DOMAINS: [&str; 3] = ["acme.com", "acme.de", "other.example"];
-const LICENCES: [&str; 2] = ["SalesUserPsl", "ServiceUserPsl"];
-const PACKAGES: [&str; 2] = ["cpq", "docs"];
-const FEATURES: [&str; 3] = ["SupportUser", "MarketingUser", "KnowledgeUser"];
+const KINDS: [&str; 3] = ["permission-set-licences", "packages", "features"];
 
-/// A user as the test wants it.
-#[derive(Clone, Debug)]
-struct Wish {
-    profile: usize,
-    domain: usize,
-    is_active: bool,
-    is_frozen: bool,
-    is_hidden: bool,
-    last_login_days: Option<i64>,
-    licences: [bool; 2],
-    packages: [bool; 2],
-    features: [bool; 3],
-    name: String,
-}
-
-fn wish() -> impl Strategy<Value = Wish> {
-    (
-        (0..PROFILES.len(), 0..DOMAINS.len()),
-        (prop::bool::weighted(0.8), prop::bool::weighted(0.2)),
-        prop::bool::weighted(0.1),
-        prop::option::of(0_i64..400),
-        any::<([bool; 2], [bool; 2], [bool; 3])>(),
-        "[\\PC]{1,20}",
-    )
-        .prop_map(
-            |(
-                (profile, domain),
-                (is_active, is_frozen),
-                is_hidden,
-                last_login_days,
-                held,
-                name,
-            )| {
-                let (licences, packages, features) = held;
-                Wish {
-                    profile,
-                    domain,
-                    is_active,
-                    is_frozen,
-                    is_hidden,
-                    last_login_days,
-                    licences,
-                    packages,
-                    features,
-                    name,
-                }
-            },
-        )
-}
-
-/// Permission-set licences and packages go with full users only, as they do at the vendor.
-fn is_full(wish: &Wish) -> bool {
-    matches!(wish.profile, 0 | 5)
-}
-
-fn chosen<'a>(names: &'a [&'a str], which: &'a [bool]) -> impl Iterator<Item = &'a str> {
-    names
-        .iter()
-        .zip(which)
-        .filter(|(_, has)| **has)
-        .map(|(name, _)| *name)
-}
-
-fn owned<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    names.map(str::to_owned).collect()
-}
-
-fn person(number: usize, wish: &Wish) -> Person {
-    let full = is_full(wish);
-    Person {
-        email: format!("u{number}@{}", DOMAINS[wish.domain]),
-        last_name: wish.name.clone(),
-        is_active: wish.is_active,
-        is_frozen: wish.is_frozen,
-        last_login_ms: wish.last_login_days.map(|days| T0_MS - days * DAY_MS),
-        permission_set_licences: owned(chosen(&LICENCES, &wish.licences).filter(|_| full)),
-        packages: owned(chosen(&PACKAGES, &wish.packages).filter(|_| full)),
-        features: owned(chosen(&FEATURES, &wish.features).filter(|_| full)),
-        ..Person::new(
-            "F",
-            "L",
-            &format!("u{number}@users.example"),
-            PROFILES[wish.profile],
-        )
-    }
-}
-
-fn spec(wishes: &[Wish], rights: Rights) -> OrgSpec {
-    let mut spec = OrgSpec::new("00D5g0000000003EAA", "Random", "random.my.salesforce.com");
-    spec.rights = rights;
-    spec.permission_set_licences = LICENCES
-        .map(|name| PermissionSetLicence::new(name, name, 100))
-        .to_vec();
-    spec.packages = PACKAGES.map(|name| Package::new(name, 100)).to_vec();
-    spec.features = FEATURES.map(|name| (name.to_owned(), 100)).into();
-    let people = wishes.iter().enumerate();
-    spec.people
-        .extend(people.map(|(number, wish)| person(number, wish)));
-    spec
-}
-
-/// What a host keeps of a download, by account.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Kept {
-    is_active: bool,
-    last_login: Option<i64>,
-    name: String,
-    frozen: Option<bool>,
-    seats: BTreeSet<String>,
-}
-
-type Store = BTreeMap<String, Kept>;
-
-/// The oracle: what the spec says, seen through rights and scope.
-struct Truth<'a> {
-    spec: &'a OrgSpec,
-    hidden: &'a BTreeSet<usize>,
-    rights: Rights,
-    domains: Option<&'a [&'a str]>,
-    include_inactive: bool,
-    kinds: &'a [&'a str],
-}
-
-impl Truth<'_> {
-    fn store(&self) -> Store {
-        let people = self.spec.people.iter().enumerate();
-        people
-            .filter(|(at, person)| self.is_visible(*at) && self.is_wanted(person))
-            .map(|(_, person)| (person.username.clone(), self.kept(person)))
-            .collect()
-    }
-
-    /// Number 0 is the connecting user.
-    fn is_visible(&self, at: usize) -> bool {
-        at == 0 || (self.rights.view_all_users && !self.hidden.contains(&at))
-    }
-
-    fn is_wanted(&self, person: &Person) -> bool {
-        let domain = person.email.split('@').nth(1).unwrap_or_default();
-        (self.include_inactive || person.is_active)
-            && self.domains.is_none_or(|domains| domains.contains(&domain))
-    }
-
-    fn profile(&self, person: &Person) -> Option<&Profile> {
-        let name = person.profile.as_ref()?;
-        self.spec.profiles.iter().find(|known| known.name == *name)
-    }
-
-    fn kept(&self, person: &Person) -> Kept {
-        let reads = |kind: &str| self.kinds.contains(&kind);
-        let mut seats = BTreeSet::new();
-        seats.extend(self.profile(person).map(|profile| profile.licence.clone()));
-        let prefixed = |prefix: &'static str, all: &[String]| -> Vec<String> {
-            all.iter().map(|name| format!("{prefix}:{name}")).collect()
-        };
-        if reads("permission-set-licences") {
-            seats.extend(prefixed("psl", &person.permission_set_licences));
-        }
-        if reads("packages") {
-            seats.extend(prefixed("package", &person.packages));
-        }
-        if reads("features") {
-            seats.extend(prefixed("feature", &person.features));
-        }
-        let name = format!("{} {}", person.first_name, person.last_name);
-        Kept {
-            is_active: person.is_active,
-            last_login: person.last_login_ms,
-            name: name.trim().to_owned(),
-            frozen: self.rights.manage_users.then_some(person.is_frozen),
-            seats,
-        }
-    }
-}
+type Store = BTreeMap<String, Known>;
 
 /// A download as a host stores it: rows of unknown accounts are left out; nobody in the frozen chain is *not frozen*.
 fn stored(got: &Downloaded, knows_frozen: bool) -> Store {
@@ -209,9 +30,9 @@ fn stored(got: &Downloaded, knows_frozen: bool) -> Store {
     let mut store = Store::new();
     for account in &got.accounts {
         names.insert(account.id.as_str(), account.principal.clone());
-        let kept = Kept {
+        let known = Known {
             is_active: account.active,
-            last_login: match account.last_activity {
+            last_login_ms: match account.last_activity {
                 LastActivity::At(at) => Some(at),
                 LastActivity::Never => None,
                 LastActivity::Unknown => panic!("the column is visible"),
@@ -220,83 +41,119 @@ fn stored(got: &Downloaded, knows_frozen: bool) -> Store {
             frozen: knows_frozen.then_some(false),
             seats: BTreeSet::new(),
         };
-        assert!(store.insert(account.principal.clone(), kept).is_none());
+        assert!(store.insert(account.principal.clone(), known).is_none());
     }
-    let mut each = |id: &str, change: &mut dyn FnMut(&mut Kept)| {
-        if let Some(kept) = names.get(id).and_then(|name| store.get_mut(name)) {
-            change(kept);
+    let mut each = |id: &str, change: &mut dyn FnMut(&mut Known)| {
+        if let Some(known) = names.get(id).and_then(|name| store.get_mut(name)) {
+            change(known);
         }
     };
     for fact in &got.facts {
         if let Fact::Frozen(frozen) = fact.fact {
-            each(&fact.account, &mut |kept| kept.frozen = Some(frozen));
+            each(&fact.account, &mut |known| known.frozen = Some(frozen));
         }
     }
     for seat in &got.assignments {
-        each(&seat.account, &mut |kept| {
-            assert!(kept.seats.insert(seat.identifier.clone()), "{seat:?} twice");
+        each(&seat.account, &mut |known| {
+            assert!(
+                known.seats.insert(seat.identifier.clone()),
+                "{seat:?} twice"
+            );
         });
     }
     store
 }
 
-/// Changes the org behind the connector's back.
-fn tell(link: &Link, path: &str, body: serde_json::Value) {
-    let (status, answer) = link.control().call("POST", path, &body);
-    assert_eq!(status, 200, "{path}: {answer}");
+/// The profile's settings that stand for a scope.
+fn settings(scope: &Scope, by_bulk: bool) -> String {
+    let kinds: Vec<&str> = KINDS
+        .into_iter()
+        .zip(scope.kinds)
+        .filter(|(_, is_wanted)| *is_wanted)
+        .map(|(kind, _)| kind)
+        .collect();
+    json!({
+        "include_inactive": scope.include_inactive,
+        "company_names": scope.domains.as_ref().map_or("*".to_owned(), |domains| domains.join("\n")),
+        "leave_out_user_types": scope.without_types,
+        "leave_out_licences": scope.without_licences.join("\n"),
+        "licence_kinds": kinds,
+        "read_users_by": if by_bulk { "bulk" } else { "rest" },
+    })
+    .to_string()
 }
 
-fn hide(link: &Link, spec: &OrgSpec, at: usize) {
-    let id = spec.user_id(at as u64 + 1);
-    tell(
-        link,
-        &format!("users/{id}/hidden"),
-        json!({"is_hidden": true}),
-    );
+fn some_of(names: &[&str]) -> impl Strategy<Value = Vec<String>> + use<> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    prop::sample::subsequence(names.clone(), 0..names.len())
+}
+
+fn scope() -> impl Strategy<Value = Scope> {
+    let domains = prop::option::of(some_of(&DOMAINS).prop_filter("some", |all| !all.is_empty()));
+    (
+        domains,
+        any::<bool>(),
+        some_of(&["CsnOnly", "CspLitePortal", "PowerPartner", "Standard"]),
+        some_of(&["SFDC", "CSN_User", "PID_Customer_Community", "FDC_SUB"]),
+        any::<[bool; 3]>(),
+    )
+        .prop_map(
+            |(domains, include_inactive, without_types, without_licences, kinds)| Scope {
+                domains,
+                include_inactive,
+                without_types,
+                without_licences,
+                kinds,
+            },
+        )
+}
+
+fn rights() -> impl Strategy<Value = Rights> {
+    let mostly = || prop::bool::weighted(0.8);
+    (any::<bool>(), mostly(), mostly(), any::<[bool; 3]>()).prop_map(
+        |(manage_users, view_all_users, view_setup, others)| Rights {
+            manage_users,
+            view_all_users,
+            view_setup,
+            view_developer_name: others[0],
+            assign_permission_sets: others[1],
+            view_all_data: others[2],
+            ..Rights::all()
+        },
+    )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn what_is_stored_is_what_the_orgs_own_database_says_is_visible(
-        wishes in prop::collection::vec(wish(), 0..25),
-        manage_users in any::<bool>(),
-        view_all_users in prop::bool::weighted(0.8),
-        include_inactive in any::<bool>(),
-        domains in prop::option::of(prop::sample::subsequence(DOMAINS.to_vec(), 1..3)),
-        kinds in prop::sample::subsequence(vec!["permission-set-licences", "packages", "features"], 0..=3),
+        seed in any::<u64>(),
+        names in prop::collection::vec("[\\PC]{1,20}", 0..25),
+        rights in rights(),
+        scope in scope(),
         by_bulk in any::<bool>(),
     ) {
-        let rights = Rights { manage_users, view_all_users, ..Rights::all() };
-        let spec = spec(&wishes, rights);
-        let hidden: BTreeSet<usize> = (1..)
-            .zip(&wishes)
-            .filter(|(_, wish)| wish.is_hidden)
-            .map(|(at, _)| at)
-            .collect();
-        let settings = json!({
-            "include_inactive": include_inactive,
-            "company_names": domains.as_ref().map_or("*".to_owned(), |domains| domains.join("\n")),
-            "licence_kinds": kinds,
-            "read_users_by": if by_bulk { "bulk" } else { "rest" },
-        });
-        let mut link = Link::unidentified(spec.clone(), T0_MS);
-        link.ctx.settings = settings.to_string();
-        for at in &hidden {
-            hide(&link, &spec, *at);
+        let mut population = Population::drawn(seed, names.len(), T0_MS);
+        for (person, name) in population.spec.people[1..].iter_mut().zip(names) {
+            person.last_name = name;
         }
+        population.spec.rights = rights;
+        let mut link = Link::unidentified(population.spec.clone(), T0_MS);
+        population.hide(&link.control());
+        link.ctx.settings = settings(&scope, by_bulk);
         link.identify();
-        let got = link.download(None).unwrap();
-        let truth = Truth {
-            spec: &spec,
-            hidden: &hidden,
-            rights,
-            domains: domains.as_deref(),
-            include_inactive,
-            kinds: &kinds,
+        let got = link.download(None);
+        // Without View Setup no licence can be told: the download fails, rather than bringing people without licences.
+        prop_assert_eq!(got.is_ok(), rights.view_setup);
+        let got = match got {
+            Ok(got) => got,
+            Err(failure) => {
+                prop_assert_eq!(failure.kind, FailureKind::Permission, "{:?}", failure);
+                return Ok(());
+            }
         };
-        prop_assert_eq!(stored(&got, manage_users), truth.store());
+        prop_assert_eq!(stored(&got, rights.manage_users), population.seen(rights, &scope));
         prop_assert_eq!(
             got.expected,
             Some(got.accounts.len() as u64 + got.out_of_scope)
@@ -310,57 +167,44 @@ proptest! {
 
     #[test]
     fn changes_since_plus_a_sweep_is_a_full_download_also_where_stamps_do_not_move(
-        wishes in prop::collection::vec(wish(), 1..15),
-        logins in prop::collection::vec(0..15_usize, 0..6),
-        switched in prop::collection::vec((0..15_usize, any::<bool>()), 0..6),
-        hidden in prop::collection::vec(0..15_usize, 0..4),
+        seed in any::<u64>(),
+        size in 1..20_usize,
+        changes in prop::collection::vec(any::<u64>(), 1..4),
+        scope in scope(),
     ) {
-        let mut spec = spec(&wishes, Rights::all());
-        let mut link = Link::to(spec.clone(), T0_MS);
+        let mut population = Population::drawn(seed, size, T0_MS);
+        let mut link = Link::unidentified(population.spec.clone(), T0_MS);
+        link.ctx.settings = settings(&scope, false);
+        link.identify();
+        population.hide(&link.control());
         let mut store = stored(&link.download(None).unwrap(), true);
-        // An hour later things have happened.
-        let later = T0_MS + 3_600_000;
-        link.control().set_now(Some(later));
-        link.ctx.now = later;
-        let user = |at: usize| 1 + at % wishes.len();
-        for at in logins.iter().map(|at| user(*at)) {
-            let id = spec.user_id(at as u64 + 1);
-            tell(&link, &format!("users/{id}/login"), json!({"at_ms": later}));
-            spec.people[at].last_login_ms = Some(later);
+        let mut read_at = T0_MS;
+        let mut unmarked = BTreeSet::new();
+        for change in changes {
+            // Ten minutes later things have happened.
+            let now = read_at + 600_000;
+            link.control().set_now(Some(now));
+            link.ctx.now = now;
+            unmarked.extend(population.something_happens(&link.control(), change, now));
+            let truth = population.seen(Rights::all(), &scope);
+            let got = link.download(Some(read_at + 1)).unwrap();
+            let changed = stored(&got, true);
+            // Adds and updates only: whatever it names is true, and nothing is taken away.
+            for (name, known) in &changed {
+                prop_assert_eq!(Some(known), truth.get(name));
+            }
+            store.extend(changed);
+            for (name, known) in &truth {
+                let is_known = store.get(name) == Some(known);
+                prop_assert!(is_known || unmarked.contains(name), "{name}: a change was missed");
+            }
+            read_at = now;
         }
-        for (at, is_active) in switched.iter().map(|(at, on)| (user(*at), *on)) {
-            let id = spec.user_id(at as u64 + 1);
-            tell(&link, &format!("users/{id}/active"), json!({"is_active": is_active}));
-            spec.people[at].is_active = is_active;
-        }
-        // Hiding moves no stamp: what changed since knows nothing of it.
-        let hidden: BTreeSet<usize> = hidden.iter().map(|at| user(*at)).collect();
-        for at in &hidden {
-            hide(&link, &spec, *at);
-        }
-        let truth = Truth {
-            spec: &spec,
-            hidden: &hidden,
-            rights: Rights::all(),
-            domains: None,
-            include_inactive: true,
-            kinds: &["permission-set-licences", "packages", "features"],
-        }
-        .store();
-        // Adds and updates only: whatever it names is true, and nothing is taken away.
-        let changed = stored(&link.download(Some(T0_MS + 1)).unwrap(), true);
-        for (name, kept) in &changed {
-            prop_assert_eq!(Some(kept), truth.get(name));
-        }
-        let before: BTreeSet<String> = store.keys().cloned().collect();
-        store.extend(changed);
-        prop_assert!(before.iter().all(|name| store.contains_key(name)));
-        for (name, kept) in &truth {
-            prop_assert_eq!(store.get(name), Some(kept), "a change was missed");
-        }
-        // The sweep takes away what is not there any more; then both are the same.
+        // The sweep repairs what no stamp told, and takes away what is not there any more; then both are the same.
+        let truth = population.seen(Rights::all(), &scope);
         let full = stored(&link.download(None).unwrap(), true);
         store.retain(|name, _| full.contains_key(name));
+        store.extend(full.clone());
         prop_assert_eq!(&store, &full);
         prop_assert_eq!(&store, &truth);
     }
