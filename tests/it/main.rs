@@ -9,6 +9,7 @@
 mod approvals;
 mod crash;
 mod licences;
+mod mail;
 mod reclaim;
 mod reclaim_crash;
 mod refusals;

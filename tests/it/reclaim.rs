@@ -435,14 +435,18 @@ async fn a_silence_that_holds_takes_nothing_and_a_release_asks_again() {
             (dee.state, dee.reason_code.as_deref()),
             (State::Held, Some("silence"))
         );
-        let mails = company.count("select count(*) from outbox").await;
+        let mails = company
+            .count("select count(*) from outbox where kind = 'reclaim_notice'")
+            .await;
         candidates::release(host, ana, &dee.number, "ask once more")
             .await
             .unwrap();
         company.work().await;
         assert_eq!(company.states(&["dee"]).await, [State::AwaitingUser]);
         assert_eq!(
-            company.count("select count(*) from outbox").await,
+            company
+                .count("select count(*) from outbox where kind = 'reclaim_notice'")
+                .await,
             mails + 1
         );
         company.advance(15 * DAY_MS + MINUTE_MS);

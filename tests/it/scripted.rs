@@ -205,6 +205,7 @@ impl Desk {
             options: HostOptions {
                 data_dir: database.folder().to_owned(),
                 public_url: "http://127.0.0.1".to_owned(),
+                mail: None,
             },
             stop: seatwise::app::stop::Stop::default(),
         });

@@ -106,7 +106,12 @@ async fn the_preview_and_position_at_t0_are_those_of_the_table() {
             "a preview asks nobody and sends nothing"
         );
         assert_eq!(company.count("select count(*) from candidates").await, 0);
-        assert_eq!(company.count("select count(*) from outbox").await, 0);
+        assert_eq!(
+            company
+                .count("select count(*) from outbox where kind = 'reclaim_notice'")
+                .await,
+            0
+        );
 
         // The same inputs on the same day: nothing changes.
         let before = company.reconciliation().await;
@@ -163,7 +168,7 @@ async fn the_timeline_ends_in_the_numbers_of_the_example() {
             company.states(&["cy", "dee", "fay", "ivy", "lou", "hal"]).await,
             [AwaitingUser, AwaitingUser, AwaitingUser, AwaitingUser, AwaitingUser, AttentionRequired]
         );
-        assert_eq!(company.count("select count(*) from outbox where state = 'sent'").await, 5);
+        assert_eq!(company.count("select count(*) from outbox where kind = 'reclaim_notice' and state = 'sent'").await, 5);
         assert_eq!(company.writes(), 0, "asking sends nothing to the vendor");
 
         company.on("2026-04-01").await;

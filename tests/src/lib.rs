@@ -7,4 +7,5 @@ pub mod database;
 pub mod deed;
 pub mod faults;
 pub mod postgres;
+pub mod smtp;
 pub mod world;

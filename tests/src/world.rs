@@ -356,6 +356,7 @@ pub fn host(
         options: HostOptions {
             data_dir: folder.to_owned(),
             public_url: "http://127.0.0.1".to_owned(),
+            mail: None,
         },
         stop: seatwise::app::stop::Stop::default(),
     })

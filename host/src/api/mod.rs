@@ -9,6 +9,7 @@ mod catalog;
 mod connectors;
 mod entitlements;
 pub mod error;
+mod messages;
 pub mod openapi;
 mod people;
 mod runs;
@@ -35,5 +36,6 @@ pub fn routes() -> Vec<Route> {
     all.extend(candidates::routes());
     all.extend(actions::routes());
     all.extend(account::routes());
+    all.extend(messages::routes());
     all
 }

@@ -14,6 +14,7 @@ use crate::kernel::Clock;
 use crate::kernel::chance::Chance;
 use crate::kernel::faults::Faults;
 use crate::kernel::seal::Sealer;
+use crate::notify::mail_server::MailServer;
 use crate::store::{Store, StoreError, Tx};
 
 /// The host's handle. Clone it freely.
@@ -49,6 +50,8 @@ pub struct HostOptions {
     pub data_dir: PathBuf,
     /// Where people reach this host, for links.
     pub public_url: String,
+    /// The mail server; without one here an administrator may set it on a page.
+    pub mail: Option<MailServer>,
 }
 
 impl Deref for Host {

@@ -10,13 +10,14 @@ use crate::catalog::service::CatalogError;
 use crate::connectors::ConnectorError;
 use crate::jobs::{self, Claimed, JobError, JobOutcome};
 use crate::kernel::RunId;
-use crate::notify::service as notify;
+use crate::notify::service::{self as notify, PutOff};
+use crate::notify::{Deliverer, Message, Trouble};
 use crate::people::service as people;
 use crate::profiles::ProfileSource;
 use crate::reclamation::{ReclamationError, follow, planning, rules};
 use crate::reconciliation::ReconciliationError;
 use crate::reconciliation::service as reconciliation;
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 use crate::sync::service as runs;
 use crate::sync::{SyncError, download};
 
@@ -111,33 +112,79 @@ enum OutboxError {
 }
 
 async fn empty_outbox(host: &Host, job: &Claimed) -> Result<Option<i64>, OutboxError> {
+    let mut deliverer = Deliverer::new(host);
+    let ended = deliver_due(host, job, &mut deliverer).await;
+    deliverer.close().await;
+    ended
+}
+
+/// Delivers until nothing is due or nothing gets through; answers when to go on.
+async fn deliver_due(
+    host: &Host,
+    job: &Claimed,
+    deliverer: &mut Deliverer,
+) -> Result<Option<i64>, OutboxError> {
     loop {
-        let due = notify::due(host).await?;
+        let due = notify::due(host, &job.subject).await?;
         if due.is_empty() {
-            return Ok(notify::next_due(host).await?);
+            return Ok(notify::next_due(host, &job.subject).await?);
         }
         for message in due {
-            let is_wanted = follow::is_wanted(&mut host.store.read().await?, &message).await?;
-            let delivered = if is_wanted {
-                notify::deliver(host, &message).await
-            } else {
-                Ok(())
-            };
+            if host.stop.is_asked() {
+                return Ok(Some(host.now_ms()));
+            }
             let mut tx = host.store.begin().await?;
             jobs::hold(&mut tx, job).await?;
-            match delivered {
-                Ok(()) if !is_wanted => notify::withdraw(host, &mut tx, &message).await?,
-                Ok(()) => {
-                    if notify::mark_sent(host, &mut tx, &message).await? {
-                        follow::notice_delivered(host, &mut tx, &message).await?;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(message.id = %message.id, %error, "a message was not delivered");
-                    notify::put_off(host, &mut tx, &message, &error.to_string()).await?;
-                }
+            if !follow::is_wanted(&mut tx, &message).await? {
+                notify::withdraw(host, &mut tx, &message).await?;
+                tx.commit().await?;
+                continue;
             }
+            let begun = notify::begin(host, &mut tx, &message).await?;
             tx.commit().await?;
+            let Some(message) = begun else { continue };
+            let delivered = deliverer.deliver(&message).await;
+            let mut tx = host.store.begin().await?;
+            jobs::hold(&mut tx, job).await?;
+            let wait = note(host, &mut tx, &message, delivered).await?;
+            tx.commit().await?;
+            if let Some(until) = wait {
+                return Ok(Some(until));
+            }
+        }
+    }
+}
+
+/// Notes what became of a delivery. Answers until when nothing else need be tried on this way.
+async fn note(
+    host: &Host,
+    tx: &mut Tx,
+    message: &Message,
+    delivered: Result<String, Trouble>,
+) -> Result<Option<i64>, OutboxError> {
+    let (why, is_all) = match delivered {
+        Ok(answer) => {
+            if notify::mark_sent(host, tx, message, &answer).await? {
+                follow::notice_delivered(host, tx, message).await?;
+            }
+            return Ok(None);
+        }
+        Err(Trouble::Refused(why)) => {
+            tracing::warn!(message.id = %message.id, "message {} was refused for good", message.id);
+            if notify::mark_failed(host, tx, message, &why).await? {
+                follow::notice_refused(tx, message, &why).await?;
+            }
+            return Ok(None);
+        }
+        Err(Trouble::Later(why)) => (why, false),
+        Err(Trouble::Lane(why)) => (why, true),
+    };
+    tracing::warn!(message.id = %message.id, "message {} was not delivered", message.id);
+    match notify::put_off(host, tx, message, &why).await? {
+        PutOff::Until(at) => Ok(is_all.then_some(at)),
+        PutOff::GivenUp => {
+            follow::notice_refused(tx, message, &why).await?;
+            Ok(None)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 use super::host::Host;
 use super::start::{self, Start, StartError};
@@ -16,6 +17,7 @@ use crate::identity::service::{self as identity, NewPrincipal, NewToken, Princip
 use crate::kernel::PrincipalId;
 use crate::kernel::clock::SystemClock;
 use crate::kernel::faults::NoFaults;
+use crate::notify::mail_server::{MailServer, of_url};
 
 /// How often the newest head of the audit trail is signed and exported.
 const SIGN_EVERY: Duration = Duration::from_secs(60);
@@ -40,6 +42,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
         database: args.database.as_deref(),
         public_url: public_url.clone(),
         allow: &args.allow_target,
+        mail: mail_server(&args).await?,
         clock: Arc::new(SystemClock),
         faults: Arc::new(NoFaults),
     })
@@ -61,6 +64,30 @@ pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
     println!("Seatwise serves {public_url}");
     introduce(&host).await?;
     run(host, listener).await
+}
+
+/// The mail server that the operator names, with the password from its file.
+async fn mail_server(args: &ServeArgs) -> Result<Option<MailServer>, StartError> {
+    let Some(url) = &args.mail_url else {
+        return Ok(None);
+    };
+    let password = match &args.mail_password_file {
+        None => None,
+        Some(path) => {
+            let text =
+                tokio::fs::read_to_string(path)
+                    .await
+                    .map_err(|source| StartError::File {
+                        path: path.clone(),
+                        source,
+                    })?;
+            let text = Zeroizing::new(text);
+            Some(Zeroizing::new(
+                text.trim_end_matches(['\r', '\n']).to_owned(),
+            ))
+        }
+    };
+    Ok(Some(of_url(url, &args.mail_sender, password)?))
 }
 
 /// Listens, or says why not.

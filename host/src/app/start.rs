@@ -19,6 +19,8 @@ use crate::kernel::chance::{Chance, OsChance};
 use crate::kernel::digest::hex;
 use crate::kernel::faults::Faults;
 use crate::kernel::seal::{KEY_BYTES, Sealer};
+use crate::notify::NotifyError;
+use crate::notify::mail_server::MailServer;
 use crate::store::{Store, StoreError};
 
 /// Why a host did not start. Each sentence says what to do.
@@ -38,6 +40,9 @@ pub enum StartError {
     /// `--allow-target` is not `host:port`.
     #[error("--allow-target {0}")]
     Target(String),
+    /// `--mail-url` and what belongs to it.
+    #[error("--mail-url cannot be used: {0}")]
+    Mail(#[from] NotifyError),
     /// The database.
     #[error("the database cannot be opened: {0}")]
     Store(#[from] StoreError),
@@ -70,6 +75,8 @@ pub struct Start<'a> {
     pub public_url: String,
     /// `host:port` each.
     pub allow: &'a [String],
+    /// The mail server, where the operator names it.
+    pub mail: Option<MailServer>,
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// Effect points.
@@ -116,6 +123,7 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
         options: HostOptions {
             data_dir: start.data.to_owned(),
             public_url: start.public_url,
+            mail: start.mail,
         },
         stop: Stop::default(),
     });

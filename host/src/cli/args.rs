@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb};
 use super::reclaim_args::{
     ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,
 };
@@ -127,6 +128,15 @@ pub enum Remote {
     /// Personal tokens; they are made on the page Tokens, by a signed-in person only
     #[command(subcommand)]
     Token(TokenVerb),
+    /// The mail server: how mail leaves
+    #[command(subcommand)]
+    Mail(MailVerb),
+    /// Messages and what became of them
+    #[command(subcommand)]
+    Delivery(DeliveryVerb),
+    /// What you are told by mail
+    #[command(subcommand)]
+    Notification(NotificationVerb),
 }
 
 /// `serve`.
@@ -159,6 +169,20 @@ pub struct ServeArgs {
     /// A private or loopback target that connectors may reach, exactly as written; shown on every page
     #[arg(long, value_name = "HOST:PORT")]
     pub allow_target: Vec<String>,
+    /// Mail server: smtp://USER@HOST:587 (STARTTLS), smtps://USER@HOST:465 (TLS), smtp+plain://localhost:25; without it, the page Mail decides
+    #[arg(long, env = "SEATWISE_MAIL_URL", value_name = "URL")]
+    pub mail_url: Option<String>,
+    /// Whom mail is from
+    #[arg(
+        long,
+        env = "SEATWISE_MAIL_SENDER",
+        default_value = "Seatwise <seatwise@localhost>",
+        value_name = "MAILBOX"
+    )]
+    pub mail_sender: String,
+    /// File that holds the password of the mail server's user
+    #[arg(long, env = "SEATWISE_MAIL_PASSWORD_FILE", value_name = "FILE")]
+    pub mail_password_file: Option<PathBuf>,
 }
 
 /// `demo`.

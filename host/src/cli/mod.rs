@@ -24,6 +24,8 @@ mod account;
 pub mod args;
 mod client;
 mod collect;
+mod messages;
+mod messages_args;
 mod output;
 mod progress;
 mod reclaim;
@@ -93,6 +95,9 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Reclaim(verb) => reclaim::reclaim(client, verb).await,
         Remote::Audit(verb) => account::audit(client, verb).await,
         Remote::Token(verb) => account::token(client, verb).await,
+        Remote::Mail(verb) => messages::mail(client, verb).await,
+        Remote::Delivery(verb) => messages::delivery(client, verb).await,
+        Remote::Notification(verb) => messages::notification(client, verb).await,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{IdentityError, store};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::kernel::PrincipalId;
-use crate::store::Tx;
+use crate::store::{StoreError, Tx};
 
 pub use super::sessions::{
     LINK_MS, NewSession, SESSION_MS, Session, SigninLink, authenticate_session, end_session,
@@ -271,6 +271,14 @@ pub async fn find_principal(
 /// The database's own.
 pub async fn name_of(tx: &mut Tx, id: &PrincipalId) -> Result<Option<String>, IdentityError> {
     Ok(store::principal(tx, id).await?.map(|p| p.name))
+}
+
+/// Everybody, in the caller's transaction: for whoever tells people of something.
+///
+/// # Errors
+/// The database's own.
+pub async fn people(tx: &mut Tx) -> Result<Vec<PrincipalView>, StoreError> {
+    store::principals(tx).await
 }
 
 pub(super) async fn active(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalView, IdentityError> {

@@ -125,6 +125,8 @@ ids! {
     SavingsEventId = "save";
     /// A message in the outbox.
     MessageId = "msg";
+    /// A webhook.
+    WebhookId = "hook";
     /// An audit entry.
     AuditId = "aud";
 }

@@ -225,6 +225,32 @@ pub async fn notice_delivered(
     Ok(())
 }
 
+/// Says at the candidate that its holder could not be asked: the time of silence does not run, so somebody must answer for them.
+///
+/// # Errors
+/// The database's own.
+pub async fn notice_refused(
+    tx: &mut Tx,
+    message: &Message,
+    why: &str,
+) -> Result<(), ReclamationError> {
+    if message.kind != NOTICE {
+        return Ok(());
+    }
+    let Some(mut row) = store::find(tx, &message.subject_id).await? else {
+        return Ok(());
+    };
+    if row.state == State::AwaitingUser {
+        row.reason_code = Some("not_asked".to_owned());
+        row.reason_text = Some(format!(
+            "the mail to {} was not delivered: {why}",
+            message.recipient
+        ));
+        store::touch(tx, &row).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,6 +25,7 @@ migrations! {
     8 "0008_reconciliation";
     9 "0009_outbox";
     10 "0010_current_subscriptions";
+    14 "0014_messages";
 }
 
 /// Applies what is missing. A newer database than this program is refused; several hosts starting at once wait for one.

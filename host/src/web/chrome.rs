@@ -138,6 +138,9 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
             ("Audit", "/audit", "shield-check"),
             ("Roles", "/roles", "user-shield"),
             ("Tokens", "/tokens", "key"),
+            ("Notifications", "/notifications", "bell"),
+            ("Mail", "/mail", "mail"),
+            ("Deliveries", "/deliveries", "archive"),
             ("Components", "/design", "palette"),
         ],
     ),
@@ -235,6 +238,23 @@ const DONE: &[(&str, &str)] = &[
     ("exemption-ended", "The exemption has ended."),
     ("freeze-days", "The freeze days are set."),
     ("revoked", "The token is revoked."),
+    (
+        "mail-server",
+        "The mail server is set. Send yourself a test before you rely on it.",
+    ),
+    (
+        "mail-folder",
+        "Mail is put into the pickup directory again. The password is deleted.",
+    ),
+    (
+        "message-retried",
+        "The message is tried again at once; its state shows what became of it.",
+    ),
+    (
+        "message-withdrawn",
+        "The message is withdrawn and will not be sent.",
+    ),
+    ("chosen", "What you are told is set."),
     (
         "stopped",
         "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",

@@ -176,7 +176,10 @@ pub fn table() -> Vec<Route> {
     all.extend(super::actions::routes());
     all.extend(super::controls::routes());
     all.extend(super::audit::routes());
+    all.extend(super::notifications::routes());
     all.extend(super::tokens::routes());
+    all.extend(super::mail::routes());
+    all.extend(super::deliveries::routes());
     all.extend(super::roles::routes());
     all.extend(super::design::routes());
     all.extend(api::routes());

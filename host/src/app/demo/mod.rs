@@ -60,6 +60,7 @@ pub async fn demo(args: DemoArgs) -> Result<(), StartError> {
         database: args.database.as_deref(),
         public_url: format!("http://{address}"),
         allow: &allow,
+        mail: None,
         clock: clock.clone(),
         faults: Arc::new(NoFaults),
     })

@@ -47,6 +47,7 @@ async fn world() -> World {
         options: HostOptions {
             data_dir: folder.path().to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),
+            mail: None,
         },
         stop: crate::app::stop::Stop::default(),
     });
