@@ -40,6 +40,7 @@ impl Installation {
             database: installation.database.as_deref(),
             public_url: "http://127.0.0.1".to_owned(),
             allow: &[org.address().to_string()],
+            mail: None,
             clock: Arc::new(SystemClock),
             faults: Arc::new(NoFaults),
         })
