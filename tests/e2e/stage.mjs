@@ -1,4 +1,4 @@
-// What every journey stands on: the demo as a child process, a browser, counted checks, screenshots.
+// What every journey stands on: a host as a child process, a browser, counted checks, screenshots.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -18,13 +18,23 @@ const FLAGS = [
 ];
 
 /** Starts the demo and waits until it has printed a sign-in link and a token file for each of these people. */
-export async function demo(binary, people) {
+export function demo(binary, people) {
+  return start(binary, ["demo", "--listen", "127.0.0.1:0", "--users", "300"], people);
+}
+
+/** Starts a host that has no data, with its first person. */
+export async function empty(binary) {
+  const host = await start(binary, ["serve", "--listen", "127.0.0.1:0"], ["Administrator"]);
+  return { ...host, link: host.links.Administrator };
+}
+
+async function start(binary, words, people) {
   const data = mkdtempSync(join(tmpdir(), "seatwise-e2e-"));
-  const child = spawn(binary, ["demo", "--listen", "127.0.0.1:0", "--users", "300", "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(binary, [...words, "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
   let told = "";
   const found = await new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`the demo said only:\n${told}`)), STARTS_WITHIN_MS);
-    child.once("exit", (code) => reject(new Error(`the demo ended with ${code}:\n${told}`)));
+    const late = setTimeout(() => reject(new Error(`${words[0]} said only:\n${told}`)), STARTS_WITHIN_MS);
+    child.once("exit", (code) => reject(new Error(`${words[0]} ended with ${code}:\n${told}`)));
     child.stdout.on("data", (bytes) => {
       told += bytes;
       const links = {}, tokens = {};

@@ -12,12 +12,13 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::chrome::{self, Chrome, Done};
 use super::error::told;
 use super::gate::Visitor;
 use super::routes::Route;
-use super::{Error, templates};
+use super::{Error, templates, words};
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
 use crate::kernel::{IntoProblem, Problem};
@@ -120,9 +121,40 @@ pub(super) struct RunPage {
     pub is_moving: bool,
     pub is_held: bool,
     pub is_failed: bool,
+    /// What it changed, kind by kind: `accounts`, `214 new, 3 gone`.
+    pub changed: Vec<(String, String)>,
     /// A reason typed into a form that was refused.
     pub typed_reason: String,
     pub now_ms: i64,
+}
+
+/// The counts of a run in words. `basis` is what the next run is compared with, not a change.
+fn changed(changes: &Value) -> Vec<(String, String)> {
+    let said = |counts: &Map<String, Value>| {
+        let parts: Vec<String> = counts
+            .iter()
+            .filter_map(|(word, n)| Some((word, n.as_i64().filter(|n| *n != 0)?)))
+            .map(|(word, n)| format!("{} {}", words::grouped(n), word.replace('_', " ")))
+            .collect();
+        if parts.is_empty() {
+            "no change".to_owned()
+        } else {
+            parts.join(", ")
+        }
+    };
+    changes
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(kind, _)| *kind != "basis")
+        .filter_map(|(kind, counts)| {
+            let text = match counts {
+                Value::Object(counts) => said(counts),
+                counts => words::grouped(counts.as_i64()?),
+            };
+            Some((kind.clone(), text))
+        })
+        .collect()
 }
 
 impl RunPage {
@@ -135,6 +167,7 @@ impl RunPage {
             is_moving: matches!(run.state, RunState::Queued | RunState::Running),
             is_held: run.state == RunState::Held,
             is_failed: run.state == RunState::Failed,
+            changed: changed(&run.changes),
             run,
             typed_reason,
             now_ms,
@@ -299,4 +332,30 @@ async fn refused(
         typed,
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_run_changed_is_told_in_words_and_never_as_unknown() {
+        let changes = serde_json::json!({
+            "accounts": { "new": 1_214, "changed": 0, "gone": 3 },
+            "activity_days": 0,
+            "basis": { "accounts": 214 },
+            "subscriptions": { "new": 0, "without_account": 0 },
+        });
+        let told = changed(&changes);
+        let told: Vec<(&str, &str)> = told.iter().map(|(kind, n)| (&**kind, &**n)).collect();
+        assert_eq!(
+            told,
+            [
+                ("accounts", "3 gone, 1,214 new"),
+                ("activity_days", "0"),
+                ("subscriptions", "no change"),
+            ]
+        );
+        assert!(changed(&Value::Null).is_empty());
+    }
 }
