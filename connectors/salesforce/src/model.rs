@@ -2,16 +2,69 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
 
 /// Most bytes of a text handed to the host. The longest field that is read has 512 characters; the host refuses a whole
 /// page for one text over 4 KiB, so a single absurd value is cut instead.
 const TEXT_BYTES: usize = 2048;
 
 /// A string that borrows from the body unless it has an escape. (`Option<Cow<str>>` alone would always copy.)
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+///
+/// Half a surrogate pair, which JSON can write and Unicode has no character for, is read as U+FFFD: one such name must not refuse the
+/// page of everybody else. Any other fault is one of the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As bytes, the parser takes halves of pairs for what they are: three bytes that are no UTF-8.
+        deserializer.deserialize_bytes(TextVisitor).map(Self)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        std::str::from_utf8(bytes)
+            .map(Cow::Borrowed)
+            .map_err(E::custom)
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        String::from_utf8(whole_characters(bytes))
+            .map(Cow::Owned)
+            .map_err(E::custom)
+    }
+}
+
+/// The bytes with U+FFFD in place of each half of a surrogate pair.
+fn whole_characters(bytes: &[u8]) -> Vec<u8> {
+    let mut whole = bytes.to_vec();
+    for at in 0..whole.len().saturating_sub(2) {
+        if whole[at] == 0xed && whole[at + 1] >= 0xa0 {
+            whole[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    whole
+}
 
 impl Text<'_> {
     /// The text.

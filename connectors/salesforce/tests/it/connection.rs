@@ -3,13 +3,13 @@
 use seatwise_connector_salesforce::Salesforce;
 use seatwise_connector_sdk::{
     Connector, Failure, FailureKind,
-    connection::{Environment, Organization},
+    connection::{Environment, Organization, Verdict},
     testkit::{Bench, Scripted, ScriptedHttp},
 };
 
 use crate::{
-    API_ONLY, COLUMNS, PLAIN, count, describe, discovery, error, organization, rows, userinfo,
-    versions,
+    API_ONLY, COLUMNS, PLAIN, count, describe, discovery, error, memo_of, organization, rows, user,
+    userinfo, versions,
 };
 
 fn identify(http: ScriptedHttp) -> Result<Organization, Failure> {
@@ -143,6 +143,24 @@ fn a24_a_hidden_required_column_fails_with_its_name() {
         (FailureKind::Permission, "INVALID_FIELD")
     );
     assert!(failure.message.contains("Username"), "{}", failure.message);
+    // One that is only of use is done without, and said.
+    let columns: Vec<&str> = COLUMNS
+        .into_iter()
+        .filter(|column| *column != "Department")
+        .collect();
+    let memo = memo_of(&columns);
+    let counted = ScriptedHttp::new().get_with(&["COUNT()"], count(1));
+    let bench = Bench::new(counted).memo(memo.clone()).settings(PLAIN);
+    let outline = Salesforce::begin_subscriptions(&bench.call(), None).unwrap();
+    let http = ScriptedHttp::new().get_with(&["FROM User ORDER BY Id"], rows(&[user(1, &[])]));
+    let bench = Bench::new(http).memo(memo).settings(PLAIN);
+    let page = Salesforce::download_subscriptions(&bench.call(), &outline.chains[0]).unwrap();
+    assert_eq!(page.accounts.len(), 1);
+    assert!(!bench.http.seen_paths()[0].contains("Department"));
+    let bench = Bench::new(discovery(&columns));
+    let said = Salesforce::check(&bench.call(), "columns").unwrap();
+    assert_eq!(said.verdict, Verdict::Warn);
+    assert!(said.evidence.contains("Department"), "{}", said.evidence);
 }
 
 #[test]

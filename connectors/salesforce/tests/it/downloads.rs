@@ -395,7 +395,7 @@ fn rows_out_of_scope_are_counted() {
 
 #[test]
 fn a25_an_absurdly_long_text_is_cut_and_the_page_lives() {
-    let long = format!("Department=\"{}\"", "\u{e9}".repeat(1_000_000));
+    let long = format!("Department=\"{}\"", "\u{e9}".repeat(5_000_000));
     let page = first(rows(&[user(1, &[&long]), user(2, &[])])).unwrap();
     assert_eq!(page.accounts.len(), 2);
     let department = page.accounts[0]
@@ -417,6 +417,32 @@ fn a27_escapes_of_every_kind_arrive_as_sent_and_nul_is_dropped() {
         page.accounts[0].name.as_deref(),
         Some("\u{202e}Ana \u{1f600} \"x\"")
     );
+    let name = |text: &str| {
+        let page = first(rows(&[
+            user(1, &[&format!("Name=\"{text}\"")]),
+            user(2, &[]),
+        ]))
+        .unwrap();
+        assert_eq!(page.accounts.len(), 2, "{text}");
+        page.accounts[0].name.clone().unwrap()
+    };
+    // Composed and decomposed stay as they are; half a pair is no character, and costs nobody else's row.
+    assert_ne!(name("\u{e9}"), name("e\u{301}"));
+    assert_eq!(name("e\\u0301"), "e\u{301}");
+    for half in ["\\ud83d", "\\ude00", "\\ude00\\ud83d", "\\ud83d\\u0041"] {
+        let read = name(&format!("a{half}z"));
+        assert!(
+            read.starts_with("a\u{fffd}") && read.ends_with('z'),
+            "{half}: {read:?}"
+        );
+    }
+    let mut raw = b"{\"totalSize\":1,\"done\":true,\"records\":[{\"Id\":\"x\",\"Name\":\"".to_vec();
+    raw.extend([0xff, 0xfe, b'"', b'}', b']', b'}']);
+    let refused = first(Scripted::json(200, raw)).unwrap_err();
+    assert_eq!(
+        refused.code, "malformed_json",
+        "what is no UTF-8 is no page"
+    );
 }
 
 #[test]
@@ -428,6 +454,28 @@ fn a28_the_short_form_of_an_id_is_widened() {
         first(rows(&[user(1, &["Id=\"x\""])])).unwrap_err().code,
         "bad_id"
     );
+    // Fifteen characters that differ by case only are two people; either form of one is the same.
+    let ids = ["005000000000abc", "005000000000ABC", "005000000000Abc"];
+    let page = first(rows(&ids.map(|id| user(1, &[&format!("Id={id:?}")])))).unwrap();
+    let wide: Vec<&str> = page
+        .accounts
+        .iter()
+        .map(|account| account.id.as_str())
+        .collect();
+    for (short, wide) in ids.iter().zip(&wide) {
+        assert_eq!(&wide[..15], *short, "the case is kept");
+        let again = first(rows(&[user(1, &[&format!("Id={wide:?}")])])).unwrap();
+        assert_eq!(again.accounts[0].id, *wide);
+    }
+    assert_eq!(
+        wide.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        3
+    );
+    // The frozen are joined to their users whichever form their rows have.
+    let frozen = login(1, true).replace(&id(1), &id(1)[..15]);
+    let http = ScriptedHttp::new().get_with(&["FROM UserLogin"], rows(&[frozen]));
+    let page = download(http, &chains()[1]).unwrap();
+    assert_eq!(page.facts[0].account, id(1));
 }
 
 #[test]

@@ -90,12 +90,17 @@ fn a31_an_org_of_one_user_without_licences_and_people_without_profile_is_read_wh
     assert_eq!(pools[0].used, Some(1));
 }
 
+/// A guest cannot write, so a job is not aborted: one that is given up ends by itself.
 #[test]
-fn a32_a_result_of_two_hundred_pages_is_followed_in_order_to_its_end() {
-    let by = |way: &str, faults: &str| {
+fn a32_pages_of_a_job_come_in_order_and_one_stuck_aborted_or_failed_is_finished_by_rest() {
+    let to = |way: &str, faults: &str| {
         let settings = format!("{{\"read_users_by\":\"{way}\"}}");
         let link = Link::with(crowd(4_000), T0_MS, &settings);
         link.control().set_faults(Faults::parse(faults).unwrap());
+        link
+    };
+    let by = |way: &str, faults: &str| {
+        let link = to(way, faults);
         let accounts = link.download(None).unwrap().accounts;
         (accounts, link.control().requests("GET bulk results"))
     };
@@ -105,6 +110,28 @@ fn a32_a_result_of_two_hundred_pages_is_followed_in_order_to_its_end() {
     assert_eq!(by_bulk, by_rest);
     let (without_last_locator, _) = by("bulk", "bulk_page=500,bulk_no_last_locator=1");
     assert_eq!(without_last_locator, by_rest);
+
+    // Stuck: given up after a time. Failed: at once. Neither has a result that is read.
+    for fault in ["bulk_never_ends=1", "bulk_fails=1"] {
+        assert_eq!(by("bulk", fault), (by_rest.clone(), 0), "{fault}");
+    }
+    let mut link = to("bulk", "bulk_never_ends=1");
+    let outline = Salesforce::begin_subscriptions(&link.call(), None).unwrap();
+    let made = Salesforce::download_subscriptions(&link.call(), &outline.chains[0]).unwrap();
+    let listed = link.get_json("/services/data/v62.0/jobs/query");
+    let job = listed["records"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/services/data/v62.0/jobs/query/{job}");
+    assert_eq!(link.patch_status(&path, "{\"state\":\"Aborted\"}"), 200);
+    link.ctx.now += 60_000;
+    let mut accounts = vec![];
+    let mut at = made.next;
+    while let Some(cursor) = at {
+        let page = Salesforce::download_subscriptions(&link.call(), &cursor).unwrap();
+        accounts.extend(page.accounts);
+        at = page.next;
+    }
+    assert_eq!(accounts, by_rest);
+    assert_eq!(link.control().requests("GET bulk results"), 0);
 }
 
 #[test]
