@@ -405,9 +405,7 @@ fn nested<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
 
 fn value(column: &str, cell: &str) -> Value {
     let is_switch = matches!(column, "IsActive" | "ForecastEnabled")
-        || org::FEATURES
-            .iter()
-            .any(|feature| org::feature_column(feature) == column);
+        || org::feature_of(column).is_some_and(|feature| org::FEATURES.contains(&feature));
     match (is_switch, cell) {
         (_, "") => Value::Null,
         (true, "true") => Value::Bool(true),

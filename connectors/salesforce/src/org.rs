@@ -56,6 +56,11 @@ pub fn feature_column(feature: &str) -> String {
     format!("UserPermissions{feature}")
 }
 
+/// The feature licence that a column of `User` is; `None` for other columns.
+pub fn feature_of(column: &str) -> Option<&str> {
+    column.strip_prefix("UserPermissions")
+}
+
 /// The org as this connector sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Org {

@@ -1,4 +1,4 @@
-//! The README's table of what the seeds say names tests that exist.
+//! The README's tables of what the seeds say, and of what other readers get wrong, name tests that exist.
 
 use std::{fs, path::Path};
 
@@ -17,14 +17,24 @@ fn sources(folder: &Path, all: &mut String) {
 fn every_test_that_the_readme_names_exists() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut code = String::new();
-    for folder in ["src", "tests", "practice-org/tests", "practice-org/src"] {
+    for folder in [
+        "src",
+        "tests",
+        "practice-org/tests",
+        "practice-org/src",
+        "../sdk/src",
+        "../../tests/it",
+    ] {
         sources(&here.join(folder), &mut code);
     }
     let readme = include_str!("../../README.md");
-    let table = readme.split("## What the seeds say").nth(1).unwrap();
-    let table = table.split("\n## ").next().unwrap();
+    let tables = ["## What the seeds say", "## What other readers get wrong"].map(|title| {
+        let table = readme.split(title).nth(1).unwrap();
+        table.split("\n## ").next().unwrap()
+    });
     let mut named = 0;
-    for row in table.lines().filter(|line| line.starts_with("| ")) {
+    let rows = tables.iter().flat_map(|table| table.lines());
+    for row in rows.filter(|line| line.starts_with("| ")) {
         let proof = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         for name in proof.split('`').skip(1).step_by(2) {
             named += 1;
