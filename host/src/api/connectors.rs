@@ -54,7 +54,7 @@ async fn list(State(host): State<Host>, Caller(_): Caller) -> Result<Json<Connec
                 .credential
                 .grants
                 .iter()
-                .map(|grant| grant.id.clone())
+                .map(|grant| grant.id.as_str().to_owned())
                 .collect(),
         });
     }

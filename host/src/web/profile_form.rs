@@ -177,11 +177,11 @@ async fn page(
         .grants
         .iter()
         .map(|grant| GrantChoice {
-            id: grant.id.clone(),
+            id: grant.id.as_str().to_owned(),
             title: grant.title.clone(),
             scopes: grant.scopes.join(" "),
             needs_refresh_token: grant.fields.iter().any(|field| field == "refresh_token"),
-            is_chosen: grant.id == chosen_grant,
+            is_chosen: grant.id.as_str() == chosen_grant,
         })
         .collect();
     let body = NewProfilePage {

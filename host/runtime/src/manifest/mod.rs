@@ -6,6 +6,7 @@
 //! Invariants: a [`Manifest`] that exists is valid. Host and path patterns are compiled while parsing, every reference
 //! between sections is checked, unknown keys are refused. Nothing here touches the network or a clock.
 
+mod grants;
 mod patterns;
 mod settings;
 #[cfg(test)]
@@ -14,6 +15,10 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
+pub use grants::{
+    Audience, ClientAuth, Credential, CredentialKind, DeviceDialect, FieldWords, GrantKind,
+    GrantOffer, IdentityAddress, Pkce,
+};
 pub use patterns::{HostPattern, PathPattern};
 pub use settings::{Property, PropertyType, Settings};
 
@@ -199,73 +204,6 @@ pub struct Operation {
     /// takes writes in a body is not a read operation.
     #[serde(default)]
     pub body: bool,
-}
-
-/// How the host gets and renews a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Credential {
-    /// The family.
-    pub kind: CredentialKind,
-    /// Hosts that a login URL may have.
-    pub login_hosts: Vec<HostPattern>,
-    /// Path of the token endpoint on the login URL.
-    pub token_path: String,
-    /// Where the client authenticates itself.
-    #[serde(default)]
-    pub client_auth: ClientAuth,
-    /// Whether a refresh sends the scopes again.
-    #[serde(default)]
-    pub scope_on_refresh: bool,
-    /// Seconds a token lives when its answer does not say.
-    #[serde(default = "default_lifetime_s")]
-    pub default_lifetime_s: u64,
-    /// Field of the token answer that names the connecting user.
-    #[serde(default)]
-    pub account_field: Option<String>,
-    /// The grants a profile can use.
-    pub grants: Vec<GrantKind>,
-}
-
-fn default_lifetime_s() -> u64 {
-    900
-}
-
-/// The families of credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CredentialKind {
-    /// RFC 6749.
-    Oauth2,
-}
-
-/// Where the client authenticates itself at the token endpoint (RFC 6749 §2.3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientAuth {
-    /// `client_id` and `client_secret` in the form.
-    #[default]
-    Body,
-    /// HTTP basic.
-    Basic,
-}
-
-/// One way to get a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrantKind {
-    /// RFC 6749 name with dashes, e.g. `client-credentials`.
-    pub id: String,
-    /// For people.
-    pub title: String,
-    /// Narrower than the credential's, where the vendor demands it. Empty: the credential's.
-    #[serde(default)]
-    pub login_hosts: Vec<HostPattern>,
-    /// Scopes to ask for.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-    /// What a person must enter.
-    pub fields: Vec<String>,
 }
 
 /// The four processes.
@@ -513,8 +451,11 @@ impl Manifest {
     }
 
     /// The grant of that name.
-    pub fn grant(&self, id: &str) -> Option<&GrantKind> {
-        self.credential.grants.iter().find(|grant| grant.id == id)
+    pub fn grant(&self, id: &str) -> Option<&GrantOffer> {
+        self.credential
+            .grants
+            .iter()
+            .find(|grant| grant.id.as_str() == id)
     }
 
     /// The product an identifier stands for: an exact key before the longest prefix.

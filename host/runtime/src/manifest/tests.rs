@@ -1,6 +1,6 @@
 //! What a manifest must hold, one refusal each; and what can be asked of a good one.
 
-use super::{ErrorPlace, Manifest, ManifestError, Method, ProcessId};
+use super::{ErrorPlace, GrantKind, Manifest, ManifestError, Method, Pkce, ProcessId};
 
 const GOOD: &str = r#"
 [connector]
@@ -269,4 +269,107 @@ fn an_action_that_names_identifiers_takes_back_only_those_and_the_others_take_th
             .to_string()
             .contains("remove")
     );
+}
+
+const EVERY_GRANT: &str = r#"
+authorize_path = "/authorize"
+scope_covers = { all = ["read", "write"] }
+
+[[credential.grants]]
+id = "authorization-code"
+title = "Code"
+scopes = ["read"]
+fields = ["client_id", "client_secret"]
+optional_fields = ["client_secret"]
+prompt = "login"
+
+[[credential.grants]]
+id = "jwt-bearer"
+title = "JWT"
+fields = ["client_id", "username", "private_key"]
+audiences = [
+    { value = "https://login.acme.example", title = "Production", hosts = ["login.acme.example"] },
+    { value = "https://test.acme.example", title = "Test", hosts = ["*.test.acme.example"] },
+]
+
+[[credential.grants]]
+id = "device-code"
+title = "Device"
+fields = ["client_id"]
+device = { path = "/device", grant_type = "urn:ietf:params:oauth:grant-type:device_code", code_field = "device_code", lifetime_s = 600 }
+"#;
+
+fn every_grant() -> String {
+    GOOD.replacen(
+        "token_path = \"/token\"\n",
+        &format!("token_path = \"/token\"\n{EVERY_GRANT}"),
+        1,
+    )
+}
+
+#[test]
+fn every_grant_of_a_manifest_is_known_by_its_word() {
+    let manifest = Manifest::parse(&every_grant()).unwrap();
+    for kind in GrantKind::ALL {
+        assert_eq!(GrantKind::parse(kind.as_str()), Some(kind));
+        let offered = manifest.grant(kind.as_str()).map(|grant| grant.id);
+        let expected = (kind != GrantKind::RefreshToken).then_some(kind);
+        assert_eq!(offered, expected);
+    }
+    let code = manifest.grant("authorization-code").unwrap();
+    assert!(code.takes("client_secret") && !code.wants("client_secret"));
+    assert_eq!(code.pkce, Pkce::Usual);
+    let jwt = manifest.grant("jwt-bearer").unwrap();
+    for (login, audience) in [
+        ("https://login.acme.example/", "https://login.acme.example"),
+        (
+            "https://dev.test.acme.example/",
+            "https://test.acme.example",
+        ),
+        (
+            "https://elsewhere.acme.example/",
+            "https://login.acme.example",
+        ),
+    ] {
+        assert_eq!(jwt.audience(&login.parse().unwrap()), Some(audience));
+    }
+}
+
+#[test]
+fn a_scope_that_stands_for_others_carries_them() {
+    let credential = Manifest::parse(&every_grant()).unwrap().credential;
+    let granted = ["all".to_owned()];
+    assert!(credential.carries(&granted, "read") && credential.carries(&granted, "all"));
+    assert!(!credential.carries(&granted, "delete"));
+    assert!(!credential.carries(&[], "read"));
+}
+
+#[test]
+fn a_grant_that_does_not_hold_together_is_refused_by_name() {
+    for (from, to, says) in [
+        ("id = \"device-code\"", "id = \"magic\"", "magic"),
+        ("authorize_path = \"/authorize\"", "", "authorize_path"),
+        ("\"username\", ", "", "cannot do without"),
+        (
+            "prompt = \"login\"",
+            "device = { path = \"/x\", grant_type = \"d\", code_field = \"c\", lifetime_s = 1 }",
+            "device is for",
+        ),
+        (
+            "optional_fields = [\"client_secret\"]",
+            "optional_fields = [\"client_id\"]",
+            "optional_fields",
+        ),
+        ("path = \"/device\"", "path = \"//device\"", "at its start"),
+        (
+            "fields = [\"client_id\"]\n",
+            "fields = [\"client_id\", \"password\"]\n",
+            "fields may be",
+        ),
+    ] {
+        let text = every_grant();
+        assert!(text.contains(from), "{from}");
+        let refused = Manifest::parse(&text.replacen(from, to, 1)).expect_err(to);
+        assert!(refused.to_string().contains(says), "{refused}");
+    }
 }

@@ -4,11 +4,23 @@
 
 use std::collections::BTreeSet;
 
-use super::{Manifest, ManifestError, Method, Operation, PropertyType, patterns};
+use super::{
+    GrantKind, GrantOffer, Manifest, ManifestError, Method, Operation, Pkce, PropertyType, patterns,
+};
 use crate::limits;
 
 /// Formats of a text setting that a form can check.
 const FORMATS: [&str; 5] = ["uri", "hostname", "email", "date", "date-time"];
+
+/// What a person may be asked for.
+const FIELDS: [&str; 5] = [
+    "client_id",
+    "client_secret",
+    "refresh_token",
+    "username",
+    "private_key",
+];
+const ONE_SLASH: &str = "must start with exactly one \"/\"";
 
 /// Checks everything that spans more than one value.
 pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
@@ -135,7 +147,7 @@ fn credential(manifest: &Manifest) -> Result<(), ManifestError> {
         "login_hosts is empty",
     )?;
     require(
-        credential.token_path.starts_with('/') && !credential.token_path.starts_with("//"),
+        is_path(&credential.token_path),
         at,
         "token_path must start with exactly one \"/\"",
     )?;
@@ -148,14 +160,99 @@ fn credential(manifest: &Manifest) -> Result<(), ManifestError> {
         "[[credential.grants]]",
         credential.grants.iter().map(|grant| grant.id.as_str()),
     )?;
-    for grant in &credential.grants {
+    for words in &credential.fields {
         require(
-            is_name(&grant.id),
-            || format!("[[credential.grants]] \"{}\"", grant.id),
-            "id must be [a-z0-9-]{1,64}",
+            FIELDS.contains(&words.id.as_str()),
+            || format!("[[credential.fields]] \"{}\"", words.id),
+            "is none of the fields of a grant",
         )?;
     }
-    Ok(())
+    if let Some(identity) = &credential.identity {
+        let at = || "[credential.identity]".to_owned();
+        require(
+            manifest.origin(&identity.origin).is_some(),
+            at,
+            "origin is not one of [[origins]]",
+        )?;
+        require(is_path(&identity.path), at, ONE_SLASH)?;
+    }
+    require(
+        credential.authorize_path.as_deref().is_none_or(is_path),
+        || "[credential] authorize_path".to_owned(),
+        ONE_SLASH,
+    )?;
+    credential
+        .grants
+        .iter()
+        .try_for_each(|grant| offer(manifest, grant))
+}
+
+fn offer(manifest: &Manifest, grant: &GrantOffer) -> Result<(), ManifestError> {
+    let at = || format!("[[credential.grants]] \"{}\"", grant.id.as_str());
+    require(
+        grant
+            .fields
+            .iter()
+            .all(|field| FIELDS.contains(&field.as_str())),
+        at,
+        "fields may be client_id, client_secret, refresh_token, username and private_key",
+    )?;
+    require(
+        grant
+            .optional_fields
+            .iter()
+            .all(|field| field != "client_id" && grant.takes(field)),
+        at,
+        "optional_fields names a field that the grant does not take, or client_id",
+    )?;
+    let needs: &[&str] = match grant.id {
+        GrantKind::AuthorizationCode | GrantKind::DeviceCode => &["client_id"],
+        GrantKind::RefreshToken => &["client_id", "refresh_token"],
+        GrantKind::ClientCredentials => &["client_id", "client_secret"],
+        GrantKind::JwtBearer => &["client_id", "username", "private_key"],
+    };
+    require(
+        needs.iter().all(|field| grant.wants(field)),
+        at,
+        "fields lacks one that this grant cannot do without",
+    )?;
+    let (is_code, is_device, is_jwt) = (
+        grant.id == GrantKind::AuthorizationCode,
+        grant.id == GrantKind::DeviceCode,
+        grant.id == GrantKind::JwtBearer,
+    );
+    require(
+        !is_code || manifest.credential.authorize_path.is_some(),
+        at,
+        "needs authorize_path in [credential]",
+    )?;
+    require(
+        is_device == grant.device.is_some(),
+        at,
+        "device is for the grant device-code, which needs it",
+    )?;
+    require(
+        is_jwt != grant.audiences.is_empty(),
+        at,
+        "audiences are for the grant jwt-bearer, which needs one at least",
+    )?;
+    require(
+        is_code || (grant.prompt.is_none() && grant.pkce == Pkce::Usual),
+        at,
+        "prompt and pkce are for the grant authorization-code",
+    )?;
+    require(
+        grant
+            .device
+            .as_ref()
+            .is_none_or(|device| is_path(&device.path) && device.lifetime_s > 0),
+        at,
+        "device wants a path with one \"/\" at its start and a lifetime_s over 0",
+    )
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//")
 }
 
 fn settings(manifest: &Manifest) -> Result<(), ManifestError> {
