@@ -8,6 +8,7 @@
 
 mod approvals;
 mod crash;
+mod grants;
 mod licences;
 mod mail;
 mod reclaim;

@@ -6,6 +6,7 @@ pub mod actions;
 pub mod body;
 pub mod candidates;
 mod catalog;
+mod connection;
 mod connectors;
 mod entitlements;
 pub mod error;
@@ -31,6 +32,7 @@ pub fn routes() -> Vec<Route> {
     all.extend(entitlements::routes());
     all.extend(people::routes());
     all.extend(profiles::routes());
+    all.extend(connection::routes());
     all.extend(position::routes());
     all.extend(rules::routes());
     all.extend(candidates::routes());

@@ -77,7 +77,7 @@ fn may_be_dropped(kind: JobKind) -> bool {
         | JobKind::Schedule
         | JobKind::Reconcile
         | JobKind::Plan => true,
-        JobKind::Reclaim | JobKind::Outbox => false,
+        JobKind::Reclaim | JobKind::Outbox | JobKind::SignIn => false,
     }
 }
 
@@ -147,6 +147,11 @@ async fn handle(host: &Host, job: &Claimed) -> JobOutcome {
         JobKind::Sync => runs::sync(host, job).await,
         JobKind::AfterRun => runs::after_run(host, job).await,
         JobKind::Schedule => match profiles::service::scheduled(host, &job.subject).await {
+            Ok(Some(next)) => JobOutcome::Again(next),
+            Ok(None) => JobOutcome::Done,
+            Err(error) => JobOutcome::RetryAt(host.now_ms() + RETRY_MS, error.to_string()),
+        },
+        JobKind::SignIn => match profiles::signin::look(host, &job.subject).await {
             Ok(Some(next)) => JobOutcome::Again(next),
             Ok(None) => JobOutcome::Done,
             Err(error) => JobOutcome::RetryAt(host.now_ms() + RETRY_MS, error.to_string()),

@@ -243,6 +243,16 @@ pub enum ProfileVerb {
         /// Such as PRF0001001
         number: String,
     },
+    /// Show the connection: token, scopes, whose it is, what to do about a dead one
+    Connection {
+        /// Such as PRF0001001
+        number: String,
+    },
+    /// Connect, or connect anew; refused for a credential of another org
+    #[command(
+        after_help = "Examples:\n  seatwise profile connect PRF0001001 --grant jwt-bearer --client-id 3MVG9... --username seatwise@acme.example --private-key-file key.pem\n  seatwise profile connect PRF0001001 --grant device-code --client-id 3MVG9...        prints a code and waits for its confirmation"
+    )]
+    Connect(super::connect::ProfileConnect),
     /// Run the named checks, each with its fix
     Check {
         /// Such as PRF0001001

@@ -41,6 +41,8 @@ pub async fn profile(client: &Client, verb: ProfileVerb) -> Result<(), CliError>
             let shown = client.get(&format!("/profiles/{number}"), &[]).await?;
             show_profile(client, &shown);
         }
+        ProfileVerb::Connection { number } => super::connect::show(client, &number).await?,
+        ProfileVerb::Connect(args) => super::connect::connect(client, args).await?,
         ProfileVerb::Check { number } => {
             let checks = client
                 .post(&format!("/profiles/{number}/check"), &json!({}))

@@ -24,6 +24,7 @@ mod account;
 pub mod args;
 mod client;
 mod collect;
+pub mod connect;
 mod messages;
 mod messages_args;
 mod output;

@@ -28,6 +28,16 @@ pub fn failure(manifest: &Manifest, at: ErrorPlace, failure: &Failure) -> Proble
     Problem::new(code, status(failure.kind), failure.message.clone(), fix).with(detail)
 }
 
+/// A failed token call as a problem: the connector's word for what the token endpoint said, or for why no answer came.
+#[must_use]
+pub fn token(manifest: &Manifest, answered: &Failure) -> Problem {
+    let at = match place(answered) {
+        ErrorPlace::Network => ErrorPlace::Network,
+        ErrorPlace::Token | ErrorPlace::Api => ErrorPlace::Token,
+    };
+    failure(manifest, at, answered)
+}
+
 /// A failed call as a problem: the connector's own failure, or the limit that stopped it.
 #[must_use]
 pub fn call(manifest: &Manifest, error: &CallError) -> Problem {

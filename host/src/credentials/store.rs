@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use crate::kernel::{AliasId, PrincipalId};
+use crate::kernel::{AliasId, PrincipalId, Problem};
 use crate::store::{StoreError, Tx};
 
 /// One row, secrets still sealed.
@@ -20,25 +20,52 @@ pub(super) struct Row {
     pub(super) generation: i64,
     pub(super) health: String,
     pub(super) health_detail: Option<String>,
+    pub(super) health_problem: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) private_key: Option<Vec<u8>>,
+    pub(super) private_key_hint: Option<String>,
+    pub(super) uses_pkce: bool,
+    pub(super) connected_as: Option<String>,
+    pub(super) connected_at: Option<i64>,
+    pub(super) connected_by: Option<String>,
     pub(super) refreshed_at: Option<i64>,
     pub(super) set_by: String,
     pub(super) set_at: i64,
 }
 
 /// What a token answer leaves behind.
-pub(super) struct Refreshed<'a> {
-    pub(super) access_token: &'a [u8],
+pub(super) struct Refreshed {
+    pub(super) access_token: Vec<u8>,
     pub(super) access_expires_at: i64,
     /// `None` keeps the stored one.
-    pub(super) refresh_token: Option<&'a [u8]>,
-    pub(super) grant_fields: &'a str,
-    pub(super) granted_scopes: &'a str,
+    pub(super) refresh_token: Option<Vec<u8>>,
+    pub(super) grant_fields: String,
+    pub(super) granted_scopes: String,
+}
+
+/// A credential to be stored, its secrets sealed.
+pub(super) struct Put<'a> {
+    pub(super) grant_kind: &'a str,
+    pub(super) client_id: &'a str,
+    pub(super) client_secret: Option<Vec<u8>>,
+    pub(super) client_secret_hint: &'a str,
+    pub(super) refresh_token: Option<Vec<u8>>,
+    pub(super) username: Option<&'a str>,
+    pub(super) private_key: Option<Vec<u8>>,
+    pub(super) private_key_hint: Option<String>,
+    pub(super) uses_pkce: bool,
+    /// A person must sign in at the vendor's first.
+    pub(super) needs_consent: bool,
+    pub(super) key_id: &'a str,
+    pub(super) by: &'a PrincipalId,
+    pub(super) now_ms: i64,
 }
 
 pub(super) async fn find(tx: &mut Tx, alias: &AliasId) -> Result<Option<Row>, StoreError> {
     let row = sqlx::query(
         "select grant_kind, client_id, client_secret_sealed, client_secret_hint, refresh_token_sealed, access_token_sealed, access_expires_at, \
-         grant_fields, granted_scopes, generation, health, health_detail, refreshed_at, set_by, set_at from credentials where alias_id = $1",
+         grant_fields, granted_scopes, generation, health, health_detail, health_problem, username, private_key_sealed, private_key_hint, \
+         uses_pkce, connected_as, connected_at, connected_by, refreshed_at, set_by, set_at from credentials where alias_id = $1",
     )
     .bind(alias.as_str())
     .fetch_optional(tx.conn())
@@ -57,43 +84,83 @@ pub(super) async fn find(tx: &mut Tx, alias: &AliasId) -> Result<Option<Row>, St
         generation: row.try_get("generation")?,
         health: row.try_get("health")?,
         health_detail: row.try_get("health_detail")?,
+        health_problem: row.try_get("health_problem")?,
+        username: row.try_get("username")?,
+        private_key: row.try_get("private_key_sealed")?,
+        private_key_hint: row.try_get("private_key_hint")?,
+        uses_pkce: row.try_get::<i64, _>("uses_pkce")? == 1,
+        connected_as: row.try_get("connected_as")?,
+        connected_at: row.try_get("connected_at")?,
+        connected_by: row.try_get("connected_by")?,
         refreshed_at: row.try_get("refreshed_at")?,
         set_by: row.try_get("set_by")?,
         set_at: row.try_get("set_at")?,
     }))
 }
 
-#[expect(clippy::too_many_arguments, reason = "one column each")]
-pub(super) async fn put(
+/// Stores a credential without a token. A refresher that worked for the one before loses its turn.
+pub(super) async fn put(tx: &mut Tx, alias: &AliasId, new: &Put<'_>) -> Result<(), StoreError> {
+    let (health, detail) = if new.needs_consent {
+        let text = "nobody has signed in at the vendor for this connection yet";
+        ("needs_sign_in", Some(text))
+    } else {
+        ("untested", None)
+    };
+    sqlx::query(
+        "insert into credentials (alias_id, grant_kind, client_id, client_secret_sealed, client_secret_hint, refresh_token_sealed, username, \
+           private_key_sealed, private_key_hint, uses_pkce, key_id, health, health_detail, set_by, set_at, created_at) \
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) \
+         on conflict (alias_id) do update set grant_kind = excluded.grant_kind, client_id = excluded.client_id, \
+           client_secret_sealed = excluded.client_secret_sealed, client_secret_hint = excluded.client_secret_hint, \
+           refresh_token_sealed = excluded.refresh_token_sealed, access_token_sealed = null, access_expires_at = null, \
+           username = excluded.username, private_key_sealed = excluded.private_key_sealed, private_key_hint = excluded.private_key_hint, \
+           uses_pkce = excluded.uses_pkce, granted_scopes = '', generation = credentials.generation + 1, key_id = excluded.key_id, \
+           health = excluded.health, health_detail = excluded.health_detail, health_problem = null, connected_as = null, \
+           connected_at = null, connected_by = null, set_by = excluded.set_by, set_at = excluded.set_at, lease_owner = null, \
+           lease_until = 0, version = credentials.version + 1",
+    )
+    .bind(alias.as_str())
+    .bind(new.grant_kind)
+    .bind(new.client_id)
+    .bind(new.client_secret.clone())
+    .bind(new.client_secret_hint)
+    .bind(new.refresh_token.clone())
+    .bind(new.username.map(str::to_owned))
+    .bind(new.private_key.clone())
+    .bind(new.private_key_hint.clone())
+    .bind(i64::from(new.uses_pkce))
+    .bind(new.key_id)
+    .bind(health)
+    .bind(detail.map(str::to_owned))
+    .bind(new.by.as_str())
+    .bind(new.now_ms)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The first token of a credential that was just put, and whose it is.
+pub(super) async fn connected(
     tx: &mut Tx,
     alias: &AliasId,
-    grant_kind: &str,
-    client_id: &str,
-    secret: &[u8],
-    hint: &str,
-    refresh_token: Option<&[u8]>,
-    key_id: &str,
+    answer: &Refreshed,
+    connected_as: Option<&str>,
     by: &PrincipalId,
     now_ms: i64,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into credentials (alias_id, grant_kind, client_id, client_secret_sealed, client_secret_hint, refresh_token_sealed, key_id, \
-           set_by, set_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         on conflict (alias_id) do update set grant_kind = excluded.grant_kind, client_id = excluded.client_id, \
-           client_secret_sealed = excluded.client_secret_sealed, client_secret_hint = excluded.client_secret_hint, \
-           refresh_token_sealed = excluded.refresh_token_sealed, access_token_sealed = null, access_expires_at = null, \
-           generation = credentials.generation + 1, key_id = excluded.key_id, health = 'untested', health_detail = null, \
-           set_by = excluded.set_by, set_at = excluded.set_at, version = credentials.version + 1",
+        "update credentials set access_token_sealed = $2, access_expires_at = $3, refresh_token_sealed = coalesce($4, refresh_token_sealed), \
+           grant_fields = $5, granted_scopes = $6, generation = generation + 1, health = 'good', health_detail = null, health_problem = null, \
+           connected_as = $7, connected_by = $8, connected_at = $9, refreshed_at = $9, lease_owner = null, lease_until = 0 where alias_id = $1",
     )
     .bind(alias.as_str())
-    .bind(grant_kind)
-    .bind(client_id)
-    .bind(secret.to_vec())
-    .bind(hint)
-    .bind(refresh_token.map(<[u8]>::to_vec))
-    .bind(key_id)
+    .bind(answer.access_token.clone())
+    .bind(answer.access_expires_at)
+    .bind(answer.refresh_token.clone())
+    .bind(&answer.grant_fields)
+    .bind(&answer.granted_scopes)
+    .bind(connected_as.map(str::to_owned))
     .bind(by.as_str())
-    .bind(now_ms)
     .bind(now_ms)
     .execute(tx.conn())
     .await?;
@@ -136,42 +203,46 @@ pub(super) async fn refreshed(
     tx: &mut Tx,
     alias: &AliasId,
     owner: &str,
-    answer: &Refreshed<'_>,
+    answer: &Refreshed,
     now_ms: i64,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update credentials set access_token_sealed = $3, access_expires_at = $4, refresh_token_sealed = coalesce($5, refresh_token_sealed), \
-           grant_fields = $6, granted_scopes = $7, generation = generation + 1, health = 'good', health_detail = null, refreshed_at = $8, \
+           grant_fields = $6, granted_scopes = $7, generation = generation + 1, health = 'good', health_detail = null, health_problem = null, \
+           refreshed_at = $8, \
            lease_owner = null, lease_until = 0 where alias_id = $1 and lease_owner = $2",
     )
     .bind(alias.as_str())
     .bind(owner)
-    .bind(answer.access_token.to_vec())
+    .bind(answer.access_token.clone())
     .bind(answer.access_expires_at)
-    .bind(answer.refresh_token.map(<[u8]>::to_vec))
-    .bind(answer.grant_fields)
-    .bind(answer.granted_scopes)
+    .bind(answer.refresh_token.clone())
+    .bind(&answer.grant_fields)
+    .bind(&answer.granted_scopes)
     .bind(now_ms)
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives the lease back after a refusal; a dead grant is remembered.
+/// Gives the lease back after a refusal; a dead grant is remembered with what to do.
 pub(super) async fn failed(
     tx: &mut Tx,
     alias: &AliasId,
     owner: &str,
-    needs_sign_in: Option<&str>,
+    needs_sign_in: Option<&Problem>,
 ) -> Result<(), StoreError> {
+    let detail = needs_sign_in.map(|problem| problem.message.clone());
+    let problem = needs_sign_in.map(|problem| serde_json::json!(problem).to_string());
     sqlx::query(
         "update credentials set lease_owner = null, lease_until = 0, \
-           health = case when $3 is null then health else 'needs_sign_in' end, health_detail = coalesce($3, health_detail) \
-         where alias_id = $1 and lease_owner = $2",
+           health = case when $3 is null then health else 'needs_sign_in' end, health_detail = coalesce($3, health_detail), \
+           health_problem = coalesce($4, health_problem) where alias_id = $1 and lease_owner = $2",
     )
     .bind(alias.as_str())
     .bind(owner)
-    .bind(needs_sign_in.map(str::to_owned))
+    .bind(detail)
+    .bind(problem)
     .execute(tx.conn())
     .await?;
     Ok(())

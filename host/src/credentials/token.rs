@@ -9,12 +9,12 @@ use oauth2::basic::{
     BasicTokenType,
 };
 use oauth2::{
-    AsyncHttpClient, AuthType, Client, ClientId, ClientSecret, ExtraTokenFields, HttpRequest,
-    HttpResponse, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, AuthorizationCode, Client, ClientId, ClientSecret, ExtraTokenFields,
+    HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use seatwise_runtime::contract::types::{Failure, FailureKind};
-use seatwise_runtime::manifest::ClientAuth;
+use seatwise_runtime::manifest::{ClientAuth, GrantKind, GrantOffer};
 use seatwise_runtime::{GuardedClient, HostPattern, Manifest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -25,10 +25,30 @@ use zeroize::Zeroizing;
 pub(super) struct Ask<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) login_url: &'a Url,
-    pub(super) grant_kind: &'a str,
+    pub(super) kind: GrantKind,
     pub(super) client_id: &'a str,
+    /// Empty for an app that wants none.
     pub(super) client_secret: &'a str,
-    pub(super) refresh_token: Option<&'a str>,
+    pub(super) proof: Proof<'a>,
+}
+
+/// What the token is asked for with.
+pub(super) enum Proof<'a> {
+    /// The client itself.
+    Client,
+    /// A refresh token.
+    Refresh(&'a str),
+    /// An authorization code.
+    Code {
+        code: &'a str,
+        redirect_uri: &'a str,
+        /// Absent for an app that forbids it.
+        verifier: Option<&'a str>,
+    },
+    /// A signed assertion.
+    Assertion(&'a str),
+    /// The code of a device.
+    Device(&'a str),
 }
 
 /// What it answered.
@@ -44,16 +64,21 @@ pub(super) struct Answer {
 
 /// Whatever else a vendor puts into its answer.
 #[derive(Debug, Serialize, Deserialize)]
-struct Extra {
+pub(super) struct Extra {
     #[serde(flatten)]
     fields: Map<String, Value>,
 }
 
 impl ExtraTokenFields for Extra {}
 
-type VendorClient = Client<
+type Token = StandardTokenResponse<Extra, BasicTokenType>;
+
+/// The `grant_type` of RFC 8628.
+const RFC_8628: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+pub(super) type VendorClient = Client<
     BasicErrorResponse,
-    StandardTokenResponse<Extra, BasicTokenType>,
+    Token,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -62,13 +87,13 @@ type VendorClient = Client<
 /// The guard's failure in the form the `oauth2` crate wants.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
-struct Guarded(Failure);
+pub(super) struct Guarded(pub(super) Failure);
 
 /// The guarded client as the `oauth2` crate's transport; keeps the status, which the crate's errors do not carry.
-struct Wire<'a> {
-    client: &'a GuardedClient,
-    patterns: &'a [HostPattern],
-    status: Mutex<Option<StatusCode>>,
+pub(super) struct Wire<'a> {
+    pub(super) client: &'a GuardedClient,
+    pub(super) patterns: &'a [HostPattern],
+    pub(super) status: Mutex<Option<StatusCode>>,
 }
 
 impl<'c> AsyncHttpClient<'c> for Wire<'_> {
@@ -91,63 +116,115 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
     }
 }
 
-/// Asks once. No retry here: the caller knows whether it may.
-pub(super) async fn ask(client: &GuardedClient, ask: &Ask<'_>) -> Result<Answer, Failure> {
-    let credential = &ask.manifest.credential;
-    let unknown = || {
+/// The grant as the manifest offers it, and the hosts its login address may have.
+pub(super) fn offered(
+    manifest: &Manifest,
+    kind: GrantKind,
+) -> Result<(&GrantOffer, &[HostPattern]), Failure> {
+    let offer = manifest.grant(kind.as_str()).ok_or_else(|| {
         failure(
             FailureKind::Unsupported,
             "grant.unknown",
             "the connector does not offer this grant",
         )
-    };
-    let grant = ask.manifest.grant(ask.grant_kind).ok_or_else(unknown)?;
-    let patterns = if grant.login_hosts.is_empty() {
-        &credential.login_hosts
+    })?;
+    let patterns = if offer.login_hosts.is_empty() {
+        &manifest.credential.login_hosts
     } else {
-        &grant.login_hosts
+        &offer.login_hosts
     };
-    let endpoint = ask.login_url.join(&credential.token_path).map_err(|_| {
+    Ok((offer, patterns))
+}
+
+/// An address at the vendor's login host.
+pub(super) fn address(login_url: &Url, path: &str) -> Result<Url, Failure> {
+    login_url.join(path).map_err(|_| {
         failure(
             FailureKind::InvalidInput,
             "login_url",
             "the login address cannot be used",
         )
-    })?;
-    let vendor = VendorClient::new(ClientId::new(ask.client_id.to_owned()))
-        .set_client_secret(ClientSecret::new(ask.client_secret.to_owned()))
-        .set_auth_type(match credential.client_auth {
-            ClientAuth::Body => AuthType::RequestBody,
-            ClientAuth::Basic => AuthType::BasicAuth,
-        })
-        .set_token_uri(TokenUrl::from_url(endpoint));
+    })
+}
+
+/// Asks once. No retry here: the caller knows whether it may.
+pub(super) async fn ask(client: &GuardedClient, ask: &Ask<'_>) -> Result<Answer, Failure> {
+    let credential = &ask.manifest.credential;
+    let (offer, patterns) = offered(ask.manifest, ask.kind)?;
+    let endpoint = address(ask.login_url, &credential.token_path)?;
     let wire = Wire {
         client,
         patterns,
         status: Mutex::new(None),
     };
-    let refresh_token = ask
-        .refresh_token
-        .map(|token| RefreshToken::new(token.to_owned()));
-    let answered = match &refresh_token {
-        Some(token) => {
-            let scopes = grant
+    let vendor = vendor(ask).set_token_uri(TokenUrl::from_url(endpoint.clone()));
+    let answered = match ask.proof {
+        Proof::Client => {
+            vendor
+                .exchange_client_credentials()
+                .request_async(&wire)
+                .await
+        }
+        Proof::Refresh(token) => {
+            let scopes = offer
                 .scopes
                 .iter()
                 .filter(|_| credential.scope_on_refresh)
                 .cloned()
                 .map(Scope::new);
             vendor
-                .exchange_refresh_token(token)
+                .exchange_refresh_token(&RefreshToken::new(token.to_owned()))
                 .add_scopes(scopes)
                 .request_async(&wire)
                 .await
         }
-        None => {
-            vendor
-                .exchange_client_credentials()
-                .request_async(&wire)
-                .await
+        Proof::Code {
+            code,
+            redirect_uri,
+            verifier,
+        } => {
+            let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| {
+                failure(
+                    FailureKind::InvalidInput,
+                    "public_url",
+                    "this server's public address cannot be a callback",
+                )
+            })?;
+            let request = vendor
+                .exchange_code(AuthorizationCode::new(code.to_owned()))
+                .set_redirect_uri(std::borrow::Cow::Owned(redirect));
+            match verifier {
+                Some(verifier) => {
+                    request.set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
+                }
+                None => request,
+            }
+            .request_async(&wire)
+            .await
+        }
+        Proof::Assertion(assertion) => {
+            let form = [
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+                ("assertion", assertion),
+            ];
+            posted(&wire, &endpoint, &form).await
+        }
+        Proof::Device(code) => {
+            let (grant_type, code_field) = offer
+                .device
+                .as_ref()
+                .map_or((RFC_8628, "device_code"), |dialect| {
+                    (dialect.grant_type.as_str(), dialect.code_field.as_str())
+                });
+            let mut form = vec![
+                ("grant_type", grant_type),
+                ("client_id", ask.client_id),
+                (code_field, code),
+            ];
+            if !ask.client_secret.is_empty() {
+                form.push(("client_secret", ask.client_secret));
+            }
+            posted(&wire, &endpoint, &form).await
         }
     };
     let status = wire
@@ -165,7 +242,7 @@ pub(super) async fn ask(client: &GuardedClient, ask: &Ask<'_>) -> Result<Answer,
             .refresh_token()
             .map(|token| Zeroizing::new(token.secret().clone())),
         scopes: token.scopes().map_or_else(
-            || grant.scopes.clone(),
+            || offer.scopes.clone(),
             |scopes| scopes.iter().map(|scope| scope.to_string()).collect(),
         ),
         lifetime_s: token
@@ -175,8 +252,59 @@ pub(super) async fn ask(client: &GuardedClient, ask: &Ask<'_>) -> Result<Answer,
     })
 }
 
+/// The client as the vendor knows it.
+pub(super) fn vendor(ask: &Ask<'_>) -> VendorClient {
+    let client = VendorClient::new(ClientId::new(ask.client_id.to_owned())).set_auth_type(
+        match ask.manifest.credential.client_auth {
+            ClientAuth::Body => AuthType::RequestBody,
+            ClientAuth::Basic => AuthType::BasicAuth,
+        },
+    );
+    if ask.client_secret.is_empty() {
+        client
+    } else {
+        client.set_client_secret(ClientSecret::new(ask.client_secret.to_owned()))
+    }
+}
+
+/// A form of a grant that the `oauth2` crate does not know; its answer is read as all others are.
+async fn posted(
+    wire: &Wire<'_>,
+    endpoint: &Url,
+    form: &[(&str, &str)],
+) -> Result<Token, RequestTokenError<Guarded, BasicErrorResponse>> {
+    let response = wire.call(form_request(endpoint, form)?).await?;
+    let body = response.body();
+    if response.status().is_success() {
+        serde_json::from_slice(body)
+            .map_err(|_| RequestTokenError::Other("no token answer".to_owned()))
+    } else {
+        match serde_json::from_slice(body) {
+            Ok(error) => Err(RequestTokenError::ServerResponse(error)),
+            Err(_) => Err(RequestTokenError::Other("no OAuth error".to_owned())),
+        }
+    }
+}
+
+pub(super) fn form_request(
+    endpoint: &Url,
+    form: &[(&str, &str)],
+) -> Result<HttpRequest, RequestTokenError<Guarded, BasicErrorResponse>> {
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    http::Request::post(endpoint.as_str())
+        .header(
+            http::header::CONTENT_TYPE,
+            "application/x-www-form-urlencoded",
+        )
+        .header(http::header::ACCEPT, "application/json")
+        .body(body.into_bytes())
+        .map_err(|error| RequestTokenError::Other(error.to_string()))
+}
+
 /// An error answer of RFC 6749 §5.2, a passing fault of the endpoint, or none at all.
-fn refused(
+pub(super) fn refused(
     status: Option<StatusCode>,
     error: RequestTokenError<Guarded, BasicErrorResponse>,
 ) -> Failure {

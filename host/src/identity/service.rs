@@ -281,6 +281,27 @@ pub async fn people(tx: &mut Tx) -> Result<Vec<PrincipalView>, StoreError> {
     store::principals(tx).await
 }
 
+/// Somebody on whose behalf the host goes on with what they began by this door, with their roles of this moment.
+///
+/// # Errors
+/// [`IdentityError::NotFound`] for somebody who may no longer act at all.
+pub async fn on_behalf_of(
+    host: &Host,
+    id: &PrincipalId,
+    door: &str,
+) -> Result<Actor, IdentityError> {
+    let mut tx = host.store.read().await?;
+    let who = active(&mut tx, id).await?;
+    Ok(Actor {
+        id: who.id,
+        name: who.name,
+        roles: who.roles,
+        via: Via::Session {
+            session: door.to_owned(),
+        },
+    })
+}
+
 pub(super) async fn active(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalView, IdentityError> {
     store::principal(tx, id)
         .await?

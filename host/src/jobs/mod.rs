@@ -34,6 +34,8 @@ pub enum JobKind {
     Outbox,
     /// The next run of a profile by its schedule; subject = profile.
     Schedule,
+    /// A look whether a person has confirmed a device's code; subject = sign-in.
+    SignIn,
 }
 
 impl JobKind {
@@ -48,6 +50,7 @@ impl JobKind {
             Self::Reconcile => "reconcile",
             Self::Outbox => "outbox",
             Self::Schedule => "schedule",
+            Self::SignIn => "sign_in",
         }
     }
 
@@ -60,6 +63,7 @@ impl JobKind {
             Self::Reconcile,
             Self::Outbox,
             Self::Schedule,
+            Self::SignIn,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == text)

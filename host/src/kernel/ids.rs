@@ -103,6 +103,8 @@ ids! {
     EntitlementId = "ent";
     /// Rights reserved for a person.
     AllocationId = "alloc";
+    /// A person's sign-in at the vendor's.
+    SigninId = "sign";
     /// A reclamation rule.
     RuleId = "rule";
     /// One immutable version of a rule.

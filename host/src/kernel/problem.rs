@@ -1,20 +1,20 @@
 //! What a person is told when something cannot be done: what, why, and what to do next.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What to do next, and who can do it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fix {
     /// One or two sentences in the imperative.
     pub text: String,
     /// The form field it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }
 
 /// The one form every face shows an error in: pages, API (problem+json) and CLI.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
     /// Stable, dotted: `profile.name_taken`. Listed in `host/docs/errors.md`.
     pub code: String,
@@ -25,7 +25,7 @@ pub struct Problem {
     /// What to do.
     pub fix: Fix,
     /// More, for machines: the difference of a stale approval, the vendor's own words.
-    #[serde(skip_serializing_if = "Value::is_null")]
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub detail: Value,
 }
 

@@ -1,6 +1,7 @@
 //! Making a draft: what a person types, judged field by field before a secret is stored for it.
 
 use seatwise_runtime::Manifest;
+use seatwise_runtime::contract::types::Failure;
 use seatwise_runtime::manifest::ErrorPlace;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -106,8 +107,15 @@ pub async fn create(
         client_id: new.client_id,
         client_secret: new.client_secret,
         refresh_token: new.refresh_token,
+        ..NewCredential::default()
     };
-    credentials::set(&mut tx, host, actor, &manifest, &alias, &credential).await?;
+    // A key to sign with is given on the page of the connection; until then the draft has no credential.
+    let needs_key = manifest
+        .grant(&credential.grant_kind)
+        .is_some_and(|offer| offer.wants("private_key"));
+    if !needs_key {
+        credentials::set(&mut tx, host, actor, &manifest, &alias, &credential).await?;
+    }
     let detail = json!({"number": number, "name": name, "connector": new.connector, "login_url": login_url.as_str(), "parent": parent.map(|p| p.to_string())});
     host.audit(
         &mut tx,
@@ -125,7 +133,7 @@ pub async fn create(
 }
 
 /// Refuses a login address that the grant's hosts or the operator do not allow, before any secret is stored for it.
-fn allowed(
+pub(super) fn allowed(
     host: &Host,
     manifest: &Manifest,
     grant: &str,
@@ -135,15 +143,24 @@ fn allowed(
         .grant(grant)
         .map(|grant| &grant.login_hosts)
         .filter(|hosts| !hosts.is_empty());
-    let patterns = narrower.unwrap_or(&manifest.credential.login_hosts);
-    host.connectors
-        .client()
-        .permits(patterns, login_url)
-        .map_err(|failure| {
-            ProfileError::Vendor(
-                explain::failure(manifest, ErrorPlace::Network, &failure).at("login_url"),
-            )
-        })
+    let client = host.connectors.client();
+    let usual = &manifest.credential.login_hosts;
+    let patterns = narrower.unwrap_or(usual);
+    let Err(refused) = client.permits(patterns, login_url) else {
+        return Ok(());
+    };
+    // A login host of the vendor, but none for this grant: the connector says where it works.
+    let problem = if client.permits(usual, login_url).is_ok() {
+        let failure = Failure {
+            code: "wrong_login_host".to_owned(),
+            message: "this grant does not work on this login host".to_owned(),
+            ..refused
+        };
+        explain::token(manifest, &failure)
+    } else {
+        explain::failure(manifest, ErrorPlace::Network, &refused)
+    };
+    Err(ProfileError::Vendor(problem.at("login_url")))
 }
 
 /// Typed settings as the manifest's schema wants them, over its defaults.

@@ -10,6 +10,7 @@ mod error;
 pub mod model;
 pub mod schedule;
 pub mod service;
+pub mod signin;
 mod source;
 mod store;
 

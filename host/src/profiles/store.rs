@@ -257,6 +257,18 @@ pub(super) async fn put_organization(
     Ok(row.try_get::<String, _>("id")?.into())
 }
 
+/// The vendor's own id of an organization.
+pub(super) async fn vendor_org_id(
+    tx: &mut Tx,
+    organization: &OrgId,
+) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("select vendor_org_id from organizations where id = $1")
+        .bind(organization.as_str())
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| Ok(row.try_get("vendor_org_id")?)).transpose()
+}
+
 /// The published profile of an organization, if any: its number and name.
 pub(super) async fn published_of(
     tx: &mut Tx,

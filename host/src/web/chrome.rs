@@ -158,6 +158,10 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("collecting", "A run is queued."),
     (
+        "connected",
+        "The connection works: its org, its scopes and whose token it is were checked, and it is stored.",
+    ),
+    (
         "paused",
         "The profile is paused. Nothing is downloaded and nobody is acted on until it is resumed.",
     ),

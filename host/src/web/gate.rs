@@ -201,7 +201,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn to_sign_in(uri: &Uri) -> Response {
-    let next = uri.path_and_query().map_or("/", |p| p.as_str());
+    // A code of a vendor belongs to the session that asked for it; it is not carried on into the address of a page.
+    let next = if uri.path() == crate::credentials::signin::CALLBACK_PATH {
+        "/profiles"
+    } else {
+        uri.path_and_query().map_or("/", |p| p.as_str())
+    };
     let query: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("next", next)
         .finish();

@@ -169,6 +169,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::entitlements::routes());
     all.extend(super::people::routes());
     all.extend(super::profiles::routes());
+    all.extend(super::connection::routes());
     all.extend(super::position::routes());
     all.extend(super::rules::routes());
     all.extend(super::candidates::routes());
