@@ -1,0 +1,59 @@
+// oidc-provider, unmodified: an OAuth server that we did not write. Prints its address as one line of JSON and ends with its standard input.
+// Signing in and consenting are answered by themselves; everything else is the library's.
+import { randomBytes } from "node:crypto";
+import http from "node:http";
+import Provider from "oidc-provider";
+
+const PERSON = "ana@directory.example";
+const callback = process.argv[2];
+const secret = () => randomBytes(32).toString("base64url");
+const [codeSecret, machineSecret] = [secret(), secret()];
+
+const server = http.createServer();
+server.listen(0, "127.0.0.1", () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, {
+    clients: [
+      {
+        client_id: "code", client_secret: codeSecret, redirect_uris: [callback], response_types: ["code"],
+        grant_types: ["authorization_code", "refresh_token"], token_endpoint_auth_method: "client_secret_post",
+      },
+      {
+        client_id: "machine", client_secret: machineSecret, redirect_uris: [], response_types: [],
+        grant_types: ["client_credentials"], token_endpoint_auth_method: "client_secret_post", scope: "api",
+      },
+    ],
+    cookies: { keys: [secret()] },
+    features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+    issueRefreshToken: () => true,
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+    scopes: ["openid", "api"],
+  });
+  const answer = provider.callback();
+
+  async function interact(request, response) {
+    const { prompt, params, session } = await provider.interactionDetails(request, response);
+    if (prompt.name === "login") {
+      return provider.interactionFinished(request, response, { login: { accountId: PERSON } });
+    }
+    const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+    grant.addOIDCScope(params.scope);
+    const result = { consent: { grantId: await grant.save() } };
+    return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
+  }
+
+  server.on("request", (request, response) => {
+    if (!request.url.startsWith("/interaction/")) return answer(request, response);
+    return interact(request, response).catch((error) => {
+      response.statusCode = 500;
+      response.end(String(error));
+    });
+  });
+  console.log(JSON.stringify({ issuer, person: PERSON, code_secret: codeSecret, machine_secret: machineSecret }));
+});
+
+process.stdin.resume();
+process.stdin.on("end", () => process.exit(0));
