@@ -227,3 +227,19 @@ async fn a_callback_or_client_that_the_app_does_not_know_is_told_before_the_pers
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_made_for_production_and_an_address_that_is_not_let_in_are_told_at_their_field() {
+    let database = Database::new(Engine::Sqlite);
+    let mut sandbox = spec();
+    sandbox.sandbox = true;
+    let world = draft(&database, sandbox).await;
+    let problem = refused(&world, credential("jwt-bearer")).await;
+    assert_eq!(problem.code, "salesforce.audience");
+    assert_eq!(problem.fix.field.as_deref(), Some("login_url"));
+    assert!(problem.fix.text.contains("sandbox"));
+    app(&world, &json!({"ip_restricted": true}));
+    let problem = refused(&world, credential("client-credentials")).await;
+    assert_eq!(problem.code, "salesforce.ip_restricted");
+    assert!(problem.fix.text.contains("this server's public address"));
+}
