@@ -9,6 +9,7 @@
 mod approvals;
 mod crash;
 mod grants;
+mod history;
 mod licences;
 mod mail;
 mod reclaim;

@@ -15,6 +15,7 @@ use seatwise::kernel::seal::Sealer;
 use seatwise::kernel::{Day, Problem, ProfileId, RunId};
 use seatwise::sync::source::{Class, Gate, Source, Trouble};
 use seatwise::sync::{RunKind, RunView, StartRun, download, service};
+use seatwise_runtime::contract::activity;
 use seatwise_runtime::contract::connection::{Environment, Organization};
 use seatwise_runtime::contract::consumption::{self, Metric, Pool};
 use seatwise_runtime::contract::subscriptions::{
@@ -47,6 +48,12 @@ pub struct Script {
     pub chains: Vec<Vec<Page>>,
     /// The vendor's count of accounts.
     pub expected: Option<u64>,
+    /// Pages of days of activity of each chain; empty: nothing deeper than the last login is read.
+    pub history: Vec<Vec<Vec<activity::ActivityDay>>>,
+    /// Calls used, as pages of activity tell it; `None`: as all others do.
+    pub history_used: Option<u64>,
+    /// What the first call for activity answers instead.
+    pub history_trouble: Option<Trouble>,
     /// What the vendor counts; `None`: not readable.
     pub pools: Option<Vec<Pool>>,
     /// Cursors whose page fails, with how; each once when `true`.
@@ -173,6 +180,53 @@ impl Source for Scripted {
         }
     }
 
+    async fn begin_activity(&self, since: i64) -> Result<activity::Outline, Trouble> {
+        let mut script = self.0.lock().unwrap();
+        if let Some(trouble) = &script.history_trouble {
+            return Err(trouble.clone());
+        }
+        if !script.history.is_empty() {
+            script.asked.push(format!("activity since {since}"));
+        }
+        Ok(activity::Outline {
+            chains: (0..script.history.len())
+                .map(|chain| format!("{chain}:0").into_bytes())
+                .collect(),
+            complete_from: Some(since.max(at("2025-10-01"))),
+            usage: None,
+        })
+    }
+
+    async fn activity(&self, cursor: &[u8]) -> Result<activity::Page, Trouble> {
+        let key = String::from_utf8(cursor.to_vec()).unwrap();
+        let mut script = self.0.lock().unwrap();
+        script.asked.push(format!("activity {key}"));
+        let failing = format!("activity {key}");
+        if let Some(at) = script
+            .failing
+            .iter()
+            .position(|(cursor, ..)| *cursor == failing)
+        {
+            let (_, trouble, once) = script.failing[at].clone();
+            if once {
+                script.failing.remove(at);
+            }
+            return Err(trouble);
+        }
+        let (chain, number) = key.split_once(':').unwrap();
+        let pages = &script.history[chain.parse::<usize>().unwrap()];
+        let number: usize = number.parse().unwrap();
+        Ok(activity::Page {
+            days: pages[number].clone(),
+            next: (number + 1 < pages.len())
+                .then(|| format!("{chain}:{}", number + 1).into_bytes()),
+            usage: Some(Usage {
+                used: script.history_used.unwrap_or(script.used),
+                limit: 100,
+            }),
+        })
+    }
+
     async fn gate(&self, usage: Option<Usage>, was_paused: bool) -> Result<Gate, Trouble> {
         let threshold = if was_paused { 70 } else { 75 };
         Ok(match usage {
@@ -292,6 +346,9 @@ impl Desk {
                 }
                 _ => JobOutcome::Done,
             };
+            if let JobOutcome::RetryAt(_, why) = &outcome {
+                println!("{} is tried again: {why}", job.kind.as_str());
+            }
             let mut tx = self.host.store.begin().await.unwrap();
             jobs::settle(&mut tx, self.host.now_ms(), &job, &outcome)
                 .await
@@ -369,6 +426,25 @@ pub fn crowd(count: usize, size: usize) -> Vec<Page> {
     all.chunks(size)
         .map(|chunk| page(chunk.to_vec(), "SFDC"))
         .collect()
+}
+
+/// So many events of an account at one hour of a day.
+pub fn events(
+    account: &str,
+    day: &str,
+    kind: activity::Kind,
+    outcome: activity::Outcome,
+    count: u32,
+) -> activity::ActivityDay {
+    activity::ActivityDay {
+        account: account.to_owned(),
+        day: day.to_owned(),
+        kind,
+        outcome,
+        count,
+        last: at(day),
+        source: "login_history".to_owned(),
+    }
 }
 
 pub fn seats(identifier: &str, owned: u64, used: u64) -> Pool {

@@ -85,7 +85,7 @@ async fn follow(host: &Host, job: &Claimed) -> Result<(), AfterError> {
     let mut tx = host.store.begin().await?;
     jobs::hold(&mut tx, job).await?;
     rules::propose(host, &mut tx, &manifest).await?;
-    follow::follow_run(host, &mut tx, &ended.organization, ended.began_at).await?;
+    follow::follow_run(host, &mut tx, &ended.organization, ended.accounts_read_from).await?;
     planning::wake(host, &mut tx, &ended.organization).await?;
     reconciliation::reconcile_in(host, &mut tx, "run").await?;
     tx.commit().await?;

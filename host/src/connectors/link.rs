@@ -7,7 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::HeaderMap;
 use seatwise_runtime::contract::types::{Context, Failure, FailureKind};
-use seatwise_runtime::contract::{connection, consumption, http as wire, reclaim, subscriptions};
+use seatwise_runtime::contract::{
+    activity, connection, consumption, http as wire, reclaim, subscriptions,
+};
 use seatwise_runtime::manifest::ErrorPlace;
 use seatwise_runtime::{
     Acted, Call, CallError, Component, Egress, EgressObserver, EgressOptions, GrantPort, HttpPort,
@@ -122,6 +124,10 @@ impl OrgLink {
         download_subscriptions(cursor: &[u8]) -> subscriptions::Page;
         /// Fresh facts about at most 200 accounts.
         lookup_accounts(ids: &[String]) -> subscriptions::Page;
+        /// The chains of activity since a time.
+        begin_activity(since: i64) -> activity::Outline;
+        /// One page of a chain of activity.
+        pull_user_activity(cursor: &[u8]) -> activity::Page;
         /// One page of pools.
         download_consumption(resume: Option<&[u8]>) -> consumption::Page;
         /// The literal requests that would take seats back.

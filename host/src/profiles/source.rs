@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use seatwise_runtime::CallError;
 use seatwise_runtime::contract::types::{FailureKind, Usage};
-use seatwise_runtime::contract::{connection, consumption, subscriptions};
+use seatwise_runtime::contract::{activity, connection, consumption, subscriptions};
 use tokio::sync::{Mutex, RwLock};
 
 use super::service;
@@ -103,6 +103,22 @@ impl Source for ProfileSource {
     async fn pools(&self, resume: Option<&[u8]>) -> Result<consumption::Page, Trouble> {
         let link = self.link.read().await.clone();
         match link.download_consumption(resume).await {
+            Ok(page) => Ok(page),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    async fn begin_activity(&self, since: i64) -> Result<activity::Outline, Trouble> {
+        let link = self.link.read().await.clone();
+        match link.begin_activity(since).await {
+            Ok(outline) => Ok(outline),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    async fn activity(&self, cursor: &[u8]) -> Result<activity::Page, Trouble> {
+        let link = self.link.read().await.clone();
+        match link.pull_user_activity(cursor).await {
             Ok(page) => Ok(page),
             Err(error) => Err(self.trouble(error).await),
         }

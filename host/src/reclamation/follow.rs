@@ -25,14 +25,14 @@ pub const ATTENTION_DAYS: i64 = 30;
 pub const NOTICE: &str = "reclaim_notice";
 
 /// What a complete download says of an open candidate. Pure.
-fn outcome(it: &WithFacts, read_from: i64) -> Option<(Event, Note)> {
+fn outcome(it: &WithFacts, read_from: Option<i64>) -> Option<(Event, Note)> {
     let row = &it.row;
     let is_newer = it.activity_at.is_some_and(|at| at > row.baseline_at);
     match row.state {
         State::Applying | State::Unverified => None,
         // Only what was read after the request can say whether it took effect.
         State::Reclaimed => match it.action_ended_at {
-            Some(ended) if ended < read_from => Some(if it.is_active {
+            Some(ended) if read_from.is_some_and(|from| ended < from) => Some(if it.is_active {
                 (
                     Event::CameBack,
                     Note::because("came_back", "the seat is in use again at the vendor"),
@@ -44,7 +44,9 @@ fn outcome(it: &WithFacts, read_from: i64) -> Option<(Event, Note)> {
         },
         State::Frozen => {
             let is_unfrozen = it.frozen.as_deref() == Some("no")
-                && it.action_ended_at.is_some_and(|ended| ended < read_from);
+                && it
+                    .action_ended_at
+                    .is_some_and(|ended| read_from.is_some_and(|from| ended < from));
             (is_newer || is_unfrozen).then(|| {
                 (
                     Event::ActiveInGrace,
@@ -69,7 +71,8 @@ fn outcome(it: &WithFacts, read_from: i64) -> Option<(Event, Note)> {
     }
 }
 
-/// Applies what a complete download says: confirms, closes, notices what came back. `read_from` is when its reading began.
+/// Applies what a complete run says: confirms, closes, notices what came back. `read_from` is when its reading of accounts began;
+/// `None`: it read activity only, which confirms nothing.
 ///
 /// # Errors
 /// The database's own.
@@ -77,7 +80,7 @@ pub async fn follow_run(
     host: &Host,
     tx: &mut Tx,
     organization: &OrgId,
-    read_from: i64,
+    read_from: Option<i64>,
 ) -> Result<(), ReclamationError> {
     let system = Actor::system();
     let now_ms = host.now_ms();
@@ -293,7 +296,7 @@ mod tests {
     }
 
     fn event(it: &WithFacts, read_from: i64) -> Option<Event> {
-        outcome(it, read_from).map(|(event, _)| event)
+        outcome(it, Some(read_from)).map(|(event, _)| event)
     }
 
     #[test]
@@ -305,6 +308,20 @@ mod tests {
         assert_eq!(event(&taken, 5_001), Some(Event::Confirmed));
         taken.is_active = true;
         assert_eq!(event(&taken, 5_001), Some(Event::CameBack));
+    }
+
+    #[test]
+    fn a_run_that_read_only_activity_confirms_nothing_but_tells_who_was_active() {
+        let mut taken = it(State::Reclaimed);
+        taken.action_ended_at = Some(5_000);
+        taken.is_active = false;
+        assert!(outcome(&taken, None).is_none());
+        let mut seen = it(State::Ready);
+        seen.activity_at = Some(1_001);
+        assert!(matches!(
+            outcome(&seen, None),
+            Some((Event::ActivitySeen, _))
+        ));
     }
 
     #[test]
@@ -337,11 +354,11 @@ mod tests {
             let mut ended = it(state);
             ended.is_active = false;
             assert!(matches!(
-                outcome(&ended, 5_000),
+                outcome(&ended, Some(5_000)),
                 Some((Event::EndedByItself, _))
             ));
             ended.is_begun = true;
-            assert!(outcome(&ended, 5_000).is_none());
+            assert!(outcome(&ended, Some(5_000)).is_none());
         }
     }
 }

@@ -24,8 +24,9 @@ pub(super) struct Held {
 pub(super) async fn basis(tx: &mut Tx) -> Result<Vec<Basis>, StoreError> {
     let rows = sqlx::query(
         "select o.id, o.name, r.number, r.ended_at from organizations o \
-         join runs r on r.organization_id = o.id and r.state = 'complete' \
-         where not exists (select 1 from runs n where n.organization_id = o.id and n.state = 'complete' and n.ended_at > r.ended_at) \
+         join runs r on r.organization_id = o.id and r.state = 'complete' and r.process = 'subscriptions' \
+         where not exists (select 1 from runs n where n.organization_id = o.id and n.state = 'complete' \
+           and n.process = 'subscriptions' and n.ended_at > r.ended_at) \
          order by o.id",
     )
     .fetch_all(tx.conn())

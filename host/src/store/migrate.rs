@@ -25,6 +25,7 @@ migrations! {
     8 "0008_reconciliation";
     9 "0009_outbox";
     10 "0010_current_subscriptions";
+    11 "0011_activity";
     12 "0012_grants";
     14 "0014_messages";
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::download::{Drive, len};
 use super::guard::{self, Counts};
 use super::halt::{Halt, endless};
-use super::model::{RunKind, RunProblem, RunState, Stage};
+use super::history::Planned;
+use super::model::{RunKind, RunProblem, RunProcess, RunState, Stage};
 use super::plan::Trail;
 use super::source::Class;
 use super::store::merge::Merge;
@@ -13,6 +14,7 @@ use super::store::{self, Added, chains, staging};
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::OrgId;
 use crate::kernel::digest::sha256_hex;
+use crate::store::Tx;
 
 const CONSUMPTION: &str = "consumption";
 
@@ -87,8 +89,8 @@ impl Drive {
         }
     }
 
-    /// Believes or holds, and applies: one transaction.
-    pub(super) async fn merge(&self) -> Result<(), Halt> {
+    /// Believes or holds, and applies: one transaction, which also makes the run that reads the history planned.
+    pub(super) async fn merge(&self, history: Option<Planned>) -> Result<(), Halt> {
         let mut tx = self.begin_tx().await?;
         let run = store::find_run(&mut tx, self.run.as_str())
             .await?
@@ -152,25 +154,48 @@ impl Drive {
             return Err(Halt::Gone);
         }
         if is_full {
-            for older in store::overtake(&mut tx, &run.profile_id, &self.run, now).await? {
+            for older in store::overtake(
+                &mut tx,
+                &run.profile_id,
+                &self.run,
+                RunProcess::Subscriptions,
+                now,
+            )
+            .await?
+            {
                 staging::clear(&mut tx, &older).await?;
             }
         }
         staging::clear(&mut tx, &self.run).await?;
+        self.enqueue_after(&mut tx, &organization, now).await?;
+        if let Some(planned) = history {
+            self.insert_history(&mut tx, &run, &organization, planned)
+                .await?;
+        }
+        self.record(&mut tx, "run.completed", changes).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// What follows a complete run is a job of its own.
+    pub(super) async fn enqueue_after(
+        &self,
+        tx: &mut Tx,
+        organization: &OrgId,
+        now_ms: i64,
+    ) -> Result<(), Halt> {
         self.host
             .enqueue(
-                &mut tx,
+                tx,
                 &NewJob {
                     kind: JobKind::AfterRun,
-                    organization: Some(organization),
+                    organization: Some(organization.clone()),
                     key: format!("after_run:{}", self.run),
                     subject: self.run.to_string(),
-                    due_at: now,
-                    payload: json!({ "is_full": is_full }),
+                    due_at: now_ms,
+                    payload: serde_json::Value::Null,
                 },
             )
             .await?;
-        self.record(&mut tx, "run.completed", changes).await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 }

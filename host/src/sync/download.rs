@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::halt::{Halt, sealed_wrong};
-use super::model::{RunKind, RunState, RunView, Stage};
+use super::model::{RunKind, RunProcess, RunState, RunView, Stage};
 use super::plan::{self, Next};
 use super::source::{Class, Gate, Source, Trouble};
 use super::store::{self, chains};
@@ -21,12 +21,11 @@ use crate::audit::Entry;
 use crate::identity::roles::Actor;
 use crate::jobs::{self, Claimed, JobOutcome};
 use crate::kernel::seal::Place;
-use crate::kernel::{Problem, RunId};
+use crate::kernel::{OrgId, Problem, RunId};
 use crate::store::{StoreError, Tx};
 
 pub use super::halt::refuse;
 
-pub(super) const SUBSCRIPTIONS: &str = "subscriptions";
 /// Follows one run as far as it goes. Called again with the same run, it continues; a run that is over is left alone.
 pub async fn drive(host: &Host, job: &Claimed, source: Arc<dyn Source>) -> JobOutcome {
     let drive = Drive {
@@ -67,22 +66,28 @@ impl Drive {
         if run.state == RunState::PausedQuota {
             self.look_at_budget(&run).await?;
         }
+        let organization = run.organization_id.clone().ok_or_else(no_organization)?;
+        if run.process == RunProcess::Activity {
+            return self.read_history(&run, &organization).await;
+        }
         let stage = if run.stage == Stage::Queued {
-            self.begin(&run).await?;
+            self.begin(&run, &organization).await?;
             Stage::Subscriptions
         } else {
             self.enter(run.stage).await?;
             run.stage
         };
         if stage == Stage::Subscriptions {
-            self.follow_chains().await?;
+            self.follow_chains(RunProcess::Subscriptions, &organization)
+                .await?;
             self.enter_consumption().await?;
         }
         if matches!(stage, Stage::Subscriptions | Stage::Consumption) {
             self.read_pools().await?;
             self.enter(Stage::Merge).await?;
         }
-        self.merge().await
+        let history = self.plan_history(&run).await?;
+        self.merge(history).await
     }
 
     async fn view(&self) -> Result<Option<RunView>, StoreError> {
@@ -97,7 +102,7 @@ impl Drive {
         Ok(tx)
     }
 
-    async fn enter(&self, stage: Stage) -> Result<(), Halt> {
+    pub(super) async fn enter(&self, stage: Stage) -> Result<(), Halt> {
         let mut tx = self.begin_tx().await?;
         if !store::advance(&mut tx, &self.run, RunState::Running, stage).await? {
             return Err(Halt::Gone);
@@ -124,15 +129,7 @@ impl Drive {
     }
 
     /// Who is there, and which chains there are.
-    async fn begin(&self, run: &RunView) -> Result<(), Halt> {
-        let Some(organization) = run.organization_id.clone() else {
-            return Err(Halt::Fail(Problem::new(
-                "sync.no_organization",
-                409,
-                "the profile has no organization yet",
-                "Publish the profile; that names its organization",
-            )));
-        };
+    async fn begin(&self, run: &RunView, organization: &OrgId) -> Result<(), Halt> {
         let (told, first) = self.call(|| self.source.identify()).await?;
         let (outline, retries) = self.call(|| self.source.begin(self.since(run))).await?;
         let usage = outline.usage;
@@ -145,7 +142,7 @@ impl Drive {
             Environment::Unknown => "unknown",
         };
         let now = self.host.now_ms();
-        if !store::put_organization(&mut tx, &organization, &told, environment, now).await? {
+        if !store::put_organization(&mut tx, organization, &told, environment, now).await? {
             return Err(Halt::Fail(
                 Problem::new(
                     "sync.other_organization",
@@ -159,10 +156,11 @@ impl Drive {
         let expected = outline
             .expected_accounts
             .and_then(|n| i64::try_from(n).ok());
-        store::begin_run(&mut tx, &self.run, &organization, expected, &digest, now).await?;
+        store::begin_run(&mut tx, &self.run, organization, expected, &digest, now).await?;
         for (number, cursor) in (0_i64..).zip(&outline.chains) {
-            let sealed = self.seal(SUBSCRIPTIONS, number, cursor)?;
-            chains::insert_chain(&mut tx, &self.run, SUBSCRIPTIONS, number, Some(sealed)).await?;
+            let process = RunProcess::Subscriptions.as_str();
+            let sealed = self.seal(process, number, cursor)?;
+            chains::insert_chain(&mut tx, &self.run, process, number, Some(sealed)).await?;
         }
         if !store::advance(&mut tx, &self.run, RunState::Running, Stage::Subscriptions).await? {
             return Err(Halt::Gone);
@@ -247,7 +245,18 @@ impl Drive {
     }
 
     pub(super) fn seal(&self, process: &str, chain: i64, cursor: &[u8]) -> Result<Vec<u8>, Halt> {
-        let row = format!("{}/{process}/{chain}", self.run);
+        self.seal_for(&self.run, process, chain, cursor)
+    }
+
+    /// Of another run than this one, which it makes.
+    pub(super) fn seal_for(
+        &self,
+        run: &RunId,
+        process: &str,
+        chain: i64,
+        cursor: &[u8],
+    ) -> Result<Vec<u8>, Halt> {
+        let row = format!("{run}/{process}/{chain}");
         let place = Place {
             table: "run_chains",
             row: &row,
@@ -272,6 +281,15 @@ impl Drive {
             .map(|plain| plain.to_vec())
             .map_err(|error| Halt::Fail(sealed_wrong(&error.to_string())))
     }
+}
+
+fn no_organization() -> Halt {
+    Halt::Fail(Problem::new(
+        "sync.no_organization",
+        409,
+        "the profile has no organization yet",
+        "Publish the profile; that names its organization",
+    ))
 }
 
 pub(super) fn len(n: usize) -> i64 {

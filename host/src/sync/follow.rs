@@ -1,4 +1,4 @@
-//! Following a download's chains: each page is stored with the place it leads to.
+//! Following a run's chains: each page is stored with the place it leads to.
 //!
 //! Invariant: pages are fetched ahead of the one being stored, but at most [`plan::PAGES_AHEAD`], so that memory does not grow with the
 //! org.
@@ -6,22 +6,46 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use seatwise_runtime::contract::subscriptions::Page;
+use seatwise_runtime::contract::types::Usage;
+use seatwise_runtime::contract::{activity, subscriptions};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::download::{Drive, SUBSCRIPTIONS, len};
+use super::download::{Drive, len};
 use super::halt::{Halt, endless};
-use super::model::RunState;
+use super::model::{RunProcess, RunState};
 use super::plan::{self, Trail};
-use super::store::{self, Added, chains, staging};
+use super::store::{self, Added, chains, history, staging};
+use crate::kernel::OrgId;
 use crate::kernel::digest::sha256_hex;
 
 /// How often a waiting run looks whether somebody stopped it.
 const LOOK_MS: u64 = 500;
 /// Every so many looks the lease is renewed, so that a slow page does not lose it.
 const LOOKS_PER_LEASE: u32 = 20;
+
+/// A page of either process.
+enum Page {
+    Accounts(subscriptions::Page),
+    Days(activity::Page),
+}
+
+impl Page {
+    fn take_next(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Accounts(page) => page.next.take(),
+            Self::Days(page) => page.next.take(),
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Accounts(page) => page.usage,
+            Self::Days(page) => page.usage,
+        }
+    }
+}
 
 /// A page on its way from the vendor to the database.
 struct Fetched {
@@ -32,20 +56,24 @@ struct Fetched {
 }
 
 impl Drive {
-    /// All chains to their ends; pages are stored in the order they arrive.
-    pub(super) async fn follow_chains(&self) -> Result<(), Halt> {
+    /// All chains of a process to their ends; pages are stored in the order they arrive.
+    pub(super) async fn follow_chains(
+        &self,
+        process: RunProcess,
+        organization: &OrgId,
+    ) -> Result<(), Halt> {
         let mut tx = self.host.store.read().await?;
-        let chains = chains::open_chains(&mut tx, &self.run, SUBSCRIPTIONS).await?;
+        let chains = chains::open_chains(&mut tx, &self.run, process.as_str()).await?;
         drop(tx);
         let (sender, mut pages) = mpsc::channel::<Result<Fetched, Halt>>(plan::PAGES_AHEAD);
         // Dropped with this function, the set stops every fetch.
         let mut fetches = JoinSet::new();
         for chain in chains {
             let sealed = chain.cursor_sealed.unwrap_or_default();
-            let cursor = self.open(SUBSCRIPTIONS, chain.number, &sealed)?;
+            let cursor = self.open(process.as_str(), chain.number, &sealed)?;
             fetches.spawn(
                 self.clone()
-                    .fetch_chain(chain.number, cursor, sender.clone()),
+                    .fetch_chain(process, chain.number, cursor, sender.clone()),
             );
         }
         drop(sender);
@@ -58,9 +86,9 @@ impl Drive {
                 fetched = pages.recv() => {
                     let Some(fetched) = fetched else { break };
                     let fetched = fetched?;
-                    let usage = fetched.page.usage;
+                    let usage = fetched.page.usage();
                     let trail = trails.entry(fetched.chain).or_default();
-                    self.keep_page(fetched, trail).await?;
+                    self.keep_page(fetched, organization, trail).await?;
                     since_lease = 0;
                     self.pass_gate(usage, false).await?;
                 }
@@ -71,7 +99,7 @@ impl Drive {
             }
         }
         let mut tx = self.host.store.read().await?;
-        if chains::open_chains(&mut tx, &self.run, SUBSCRIPTIONS)
+        if chains::open_chains(&mut tx, &self.run, process.as_str())
             .await?
             .is_empty()
         {
@@ -100,6 +128,7 @@ impl Drive {
 
     async fn fetch_chain(
         self,
+        process: RunProcess,
         chain: i64,
         mut cursor: Vec<u8>,
         pages: mpsc::Sender<Result<Fetched, Halt>>,
@@ -114,7 +143,7 @@ impl Drive {
                 let Ok(_permit) = self.permits.acquire().await else {
                     return;
                 };
-                self.call(|| self.source.page(&cursor)).await
+                self.fetch_page(process, &cursor).await
             };
             let (mut page, retries) = match fetched {
                 Ok(fetched) => fetched,
@@ -123,7 +152,7 @@ impl Drive {
                     return;
                 }
             };
-            let next = page.next.take();
+            let next = page.take_next();
             let fetched = Fetched {
                 chain,
                 page,
@@ -140,8 +169,26 @@ impl Drive {
         }
     }
 
+    async fn fetch_page(&self, process: RunProcess, cursor: &[u8]) -> Result<(Page, i64), Halt> {
+        Ok(match process {
+            RunProcess::Subscriptions => {
+                let (page, retries) = self.call(|| self.source.page(cursor)).await?;
+                (Page::Accounts(page), retries)
+            }
+            RunProcess::Activity => {
+                let (page, retries) = self.call(|| self.source.activity(cursor)).await?;
+                (Page::Days(page), retries)
+            }
+        })
+    }
+
     /// Rows, cursor and counts of a page commit together.
-    async fn keep_page(&self, fetched: Fetched, trail: &mut Trail) -> Result<(), Halt> {
+    async fn keep_page(
+        &self,
+        fetched: Fetched,
+        organization: &OrgId,
+        trail: &mut Trail,
+    ) -> Result<(), Halt> {
         let Fetched {
             chain,
             page,
@@ -149,29 +196,44 @@ impl Drive {
             retries,
         } = fetched;
         let mut tx = self.begin_tx().await?;
-        let brings_new = staging::brings_new(&mut tx, &self.run, &page).await?;
-        staging::put_page(&mut tx, &self.run, &page).await?;
+        let (process, brings_new, mut added) = match &page {
+            Page::Accounts(page) => {
+                let brings_new = staging::brings_new(&mut tx, &self.run, page).await?;
+                staging::put_page(&mut tx, &self.run, page).await?;
+                let added = Added {
+                    accounts: len(page.accounts.len()),
+                    assignments: len(page.assignments.len()),
+                    facts: len(page.facts.len()),
+                    out_of_scope: i64::try_from(page.out_of_scope).unwrap_or(i64::MAX),
+                    ..Added::default()
+                };
+                (RunProcess::Subscriptions, brings_new, added)
+            }
+            Page::Days(page) => {
+                super::history::check_days(&page.days)?;
+                history::put_days(&mut tx, &self.run, organization, &page.days).await?;
+                let added = Added {
+                    activity: len(page.days.len()),
+                    ..Added::default()
+                };
+                // A quiet night is no circle: a repeated resume point tells one.
+                (RunProcess::Activity, true, added)
+            }
+        };
+        added.retries = retries;
         let digest = next.as_ref().map(sha256_hex);
         let sealed = next
-            .map(|next| self.seal(SUBSCRIPTIONS, chain, &next))
+            .map(|next| self.seal(process.as_str(), chain, &next))
             .transpose()?;
         let pages = chains::move_chain(
             &mut tx,
             &self.run,
-            SUBSCRIPTIONS,
+            process.as_str(),
             chain,
             sealed,
             digest.as_deref(),
         )
         .await?;
-        let added = Added {
-            accounts: len(page.accounts.len()),
-            assignments: len(page.assignments.len()),
-            facts: len(page.facts.len()),
-            out_of_scope: i64::try_from(page.out_of_scope).unwrap_or(i64::MAX),
-            retries,
-            ..Added::default()
-        };
         if !store::add_page(&mut tx, &self.run, added).await? {
             return Err(Halt::Gone);
         }

@@ -10,11 +10,12 @@ pub mod download;
 mod follow;
 pub mod guard;
 mod halt;
+mod history;
 pub mod model;
 pub mod plan;
 pub mod service;
 pub mod source;
 mod store;
 
-pub use model::{RunKind, RunState, RunView, Stage};
+pub use model::{RunKind, RunProcess, RunState, RunView, Stage};
 pub use service::{StartRun, SyncError};

@@ -15,6 +15,16 @@ pub enum RunKind {
     Incremental,
 }
 
+/// What a run reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunProcess {
+    /// Accounts, what they hold, and what the vendor counts.
+    Subscriptions,
+    /// When accounts were used, deeper than their last login; follows a complete run of the other kind.
+    Activity,
+}
+
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +55,8 @@ pub enum Stage {
     Subscriptions,
     /// Reading what the vendor counts.
     Consumption,
+    /// Following the chains of activity.
+    Activity,
     /// Comparing and applying.
     Merge,
     /// Over.
@@ -73,6 +85,10 @@ words!(RunKind {
     Full = "full",
     Incremental = "incremental"
 });
+words!(RunProcess {
+    Subscriptions = "subscriptions",
+    Activity = "activity"
+});
 words!(RunState {
     Queued = "queued",
     Running = "running",
@@ -86,6 +102,7 @@ words!(Stage {
     Queued = "queued",
     Subscriptions = "subscriptions",
     Consumption = "consumption",
+    Activity = "activity",
     Merge = "merge",
     Done = "done",
 });
@@ -124,6 +141,8 @@ pub struct RunView {
     pub profile_number: String,
     /// The vendor org.
     pub organization_id: Option<OrgId>,
+    /// What it reads.
+    pub process: RunProcess,
     /// Full or incremental.
     pub kind: RunKind,
     /// `publish`, `schedule`, `collect_now`, …
@@ -146,6 +165,10 @@ pub struct RunView {
     pub assignments: i64,
     /// Pools received.
     pub pools: i64,
+    /// Rows of activity received: one per account, day, kind and outcome of a page.
+    pub activity: i64,
+    /// For a run that reads activity: how far back the vendor could tell, where it said so.
+    pub history_from: Option<i64>,
     /// Accounts left out by the profile's scope.
     pub out_of_scope: i64,
     /// Calls that had to be repeated.

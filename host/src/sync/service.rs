@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::model::{RunKind, RunState, RunView, Stage};
+use super::model::{RunKind, RunProcess, RunState, RunView, Stage};
 use super::store;
 use crate::app::host::Host;
 use crate::audit::Entry;
@@ -111,7 +111,7 @@ pub async fn start_run(
     if owner.state != "published" {
         return Err(SyncError::NotPublished(owner.state));
     }
-    if let Some(open) = store::find_open_run(tx, start.profile).await? {
+    if let Some(open) = store::find_open_run(tx, start.profile, RunProcess::Subscriptions).await? {
         return Ok(open);
     }
     let now_ms = host.now_ms();
@@ -148,6 +148,7 @@ pub async fn start_run(
         number: &number,
         profile: start.profile,
         organization: owner.organization.as_ref(),
+        process: RunProcess::Subscriptions,
         kind,
         since,
         trigger: start.trigger,
@@ -258,11 +259,11 @@ async fn put_back(
         return Err(SyncError::NotPublished(owner.state));
     }
     // A run at work, or a newer one that has replaced what was staged, stands in the way.
-    let in_the_way = store::find_open_run(&mut tx, &run.profile_id)
+    let in_the_way = store::find_open_run(&mut tx, &run.profile_id, run.process)
         .await?
         .is_some()
         || (run.stage != Stage::Queued
-            && store::chains::is_process_absent(&mut tx, &run.id, "subscriptions").await?);
+            && store::chains::is_process_absent(&mut tx, &run.id, run.process.as_str()).await?);
     if in_the_way || !store::reopen(&mut tx, &run.id, from, accepted).await? {
         return Err(SyncError::WrongState(run.state));
     }
@@ -337,8 +338,8 @@ pub struct EndedRun {
     pub organization: OrgId,
     /// The connector that read it.
     pub connector_id: String,
-    /// When its reading began: it knows nothing of what was done at the vendor after that.
-    pub began_at: i64,
+    /// When its reading of accounts began: it knows nothing of what was done at the vendor after that. `None`: it read only activity.
+    pub accounts_read_from: Option<i64>,
     /// When it was merged.
     pub ended_at: i64,
     /// A full run also told what ended; only then may anybody be named by absence.
@@ -364,7 +365,8 @@ pub async fn ended_run(host: &Host, run: &RunId) -> Result<EndedRun, SyncError> 
         profile: view.profile_id,
         organization,
         connector_id,
-        began_at: view.started_at.unwrap_or(view.created_at),
+        accounts_read_from: (view.process == RunProcess::Subscriptions)
+            .then(|| view.started_at.unwrap_or(view.created_at)),
         ended_at,
         is_full: view.kind == RunKind::Full,
     })

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use seatwise_runtime::contract::types::{FailureKind, Usage};
-use seatwise_runtime::contract::{connection, consumption, subscriptions};
+use seatwise_runtime::contract::{activity, connection, consumption, subscriptions};
 
 use crate::kernel::{IntoProblem as _, Problem};
 use crate::store::StoreError;
@@ -78,6 +78,10 @@ pub trait Source: Send + Sync {
     async fn page(&self, cursor: &[u8]) -> Result<subscriptions::Page, Trouble>;
     /// One page of what the vendor counts; `None` for the first.
     async fn pools(&self, resume: Option<&[u8]>) -> Result<consumption::Page, Trouble>;
+    /// The chains of activity since a time, milliseconds; none where nothing deeper than the last login is read.
+    async fn begin_activity(&self, since: i64) -> Result<activity::Outline, Trouble>;
+    /// One page of a chain of activity.
+    async fn activity(&self, cursor: &[u8]) -> Result<activity::Page, Trouble>;
     /// Stores the budget that a page named, and decides whether to go on. After a pause the way back starts lower.
     async fn gate(&self, usage: Option<Usage>, was_paused: bool) -> Result<Gate, Trouble>;
 }

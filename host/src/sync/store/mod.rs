@@ -1,13 +1,14 @@
 //! SQL of runs: the row, its chains, what it is compared with.
 
 pub(super) mod chains;
+pub(super) mod history;
 pub(super) mod merge;
 mod reading;
 pub(super) mod staging;
 
 use sqlx::Row as _;
 
-use super::model::{RunKind, RunProblem, RunState, Stage};
+use super::model::{RunKind, RunProblem, RunProcess, RunState, Stage};
 use crate::kernel::{OrgId, ProfileId, RunId};
 use crate::store::{StoreError, Tx};
 
@@ -34,6 +35,23 @@ pub(super) async fn lock_owner(
         "select organization_id, state, settings, scope from profiles where id = $1",
         "select organization_id, state, settings, scope from profiles where id = $1 for update",
     );
+    owner(tx, sql, profile).await
+}
+
+/// The profile of a run.
+pub(super) async fn find_owner(
+    tx: &mut Tx,
+    profile: &ProfileId,
+) -> Result<Option<Owner>, StoreError> {
+    let sql = "select organization_id, state, settings, scope from profiles where id = $1";
+    owner(tx, sql, profile).await
+}
+
+async fn owner(
+    tx: &mut Tx,
+    sql: &'static str,
+    profile: &ProfileId,
+) -> Result<Option<Owner>, StoreError> {
     let row = sqlx::query(sql)
         .bind(profile.as_str())
         .fetch_optional(tx.conn())
@@ -59,6 +77,7 @@ pub(super) struct NewRun<'a> {
     pub number: &'a str,
     pub profile: &'a ProfileId,
     pub organization: Option<&'a OrgId>,
+    pub process: RunProcess,
     pub kind: RunKind,
     pub since: Option<i64>,
     pub trigger: &'a str,
@@ -73,8 +92,8 @@ pub(super) async fn insert_run(
     job_key: &str,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into runs (id, number, profile_id, organization_id, job_id, kind, since, trigger, state, created_by, created_at) \
-         select $1, $2, $3, $4, id, $5, $6, $7, 'queued', $8, $9 from jobs where unique_key = $10",
+        "insert into runs (id, number, profile_id, organization_id, job_id, kind, since, trigger, state, created_by, created_at, process) \
+         select $1, $2, $3, $4, id, $5, $6, $7, 'queued', $8, $9, $11 from jobs where unique_key = $10",
     )
     .bind(run.id.as_str())
     .bind(run.number)
@@ -86,6 +105,7 @@ pub(super) async fn insert_run(
     .bind(run.created_by)
     .bind(run.now_ms)
     .bind(job_key)
+    .bind(run.process.as_str())
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -165,6 +185,7 @@ pub(super) struct Added {
     pub assignments: i64,
     pub facts: i64,
     pub pools: i64,
+    pub activity: i64,
     pub out_of_scope: i64,
     pub retries: i64,
 }
@@ -173,7 +194,7 @@ pub(super) struct Added {
 pub(super) async fn add_page(tx: &mut Tx, run: &RunId, added: Added) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update runs set pages = pages + 1, accounts = accounts + $2, assignments = assignments + $3, facts = facts + $4, \
-           pools = pools + $5, out_of_scope = out_of_scope + $6, retries = retries + $7 \
+           pools = pools + $5, out_of_scope = out_of_scope + $6, retries = retries + $7, activity = activity + $8 \
          where id = $1 and state = 'running'",
     )
     .bind(run.as_str())
@@ -183,6 +204,7 @@ pub(super) async fn add_page(tx: &mut Tx, run: &RunId, added: Added) -> Result<b
     .bind(added.pools)
     .bind(added.out_of_scope)
     .bind(added.retries)
+    .bind(added.activity)
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -290,29 +312,32 @@ pub(super) async fn complete(
     Ok(done.rows_affected() == 1)
 }
 
-/// Held and failed runs of the profile that this newer one overtakes.
+/// Held and failed runs of the profile that this newer one of the same process overtakes.
 pub(super) async fn overtake(
     tx: &mut Tx,
     profile: &ProfileId,
     run: &RunId,
+    process: RunProcess,
     now_ms: i64,
 ) -> Result<Vec<RunId>, StoreError> {
     sqlx::query(
         "update runs set state = 'cancelled', ended_at = $3, error_code = 'sync.overtaken', \
            error_message = 'a newer run of the profile came to an end', error_fix = 'Look at the newer run' \
-         where profile_id = $1 and id <> $2 and state = 'held'",
+         where profile_id = $1 and id <> $2 and state = 'held' and process = $4",
     )
     .bind(profile.as_str())
     .bind(run.as_str())
     .bind(now_ms)
+    .bind(process.as_str())
     .execute(tx.conn())
     .await?;
     let rows = sqlx::query(
         "select distinct r.id from runs r join run_chains c on c.run_id = r.id \
-         where r.profile_id = $1 and r.id <> $2 and r.state in ('failed', 'cancelled')",
+         where r.profile_id = $1 and r.id <> $2 and r.state in ('failed', 'cancelled') and r.process = $3",
     )
     .bind(profile.as_str())
     .bind(run.as_str())
+    .bind(process.as_str())
     .fetch_all(tx.conn())
     .await?;
     rows.iter()

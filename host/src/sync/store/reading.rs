@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::super::guard::Before;
-use super::super::model::{RunKind, RunProblem, RunState, RunView, Stage};
+use super::super::model::{RunKind, RunProblem, RunProcess, RunState, RunView, Stage};
 use crate::kernel::{OrgId, ProfileId, RunId};
 use crate::store::{StoreError, Tx};
 
@@ -18,6 +18,7 @@ fn view(row: &AnyRow) -> Result<RunView, StoreError> {
             "{what} `{word}` of a run is not known to this version"
         ))
     };
+    let process: String = row.try_get("process")?;
     let kind: String = row.try_get("kind")?;
     let state: String = row.try_get("state")?;
     let stage: String = row.try_get("stage")?;
@@ -44,6 +45,7 @@ fn view(row: &AnyRow) -> Result<RunView, StoreError> {
         organization_id: row
             .try_get::<Option<String>, _>("organization_id")?
             .map(Into::into),
+        process: RunProcess::parse(&process).ok_or_else(|| unknown("process", &process))?,
         kind: RunKind::parse(&kind).ok_or_else(|| unknown("kind", &kind))?,
         trigger: json("trigger")?,
         state: RunState::parse(&state).ok_or_else(|| unknown("state", &state))?,
@@ -55,6 +57,8 @@ fn view(row: &AnyRow) -> Result<RunView, StoreError> {
         accounts: row.try_get("accounts")?,
         assignments: row.try_get("assignments")?,
         pools: row.try_get("pools")?,
+        activity: row.try_get("activity")?,
+        history_from: row.try_get("history_from")?,
         out_of_scope: row.try_get("out_of_scope")?,
         retries: row.try_get("retries")?,
         changes: serde_json::from_str(&json("changes")?).unwrap_or_default(),
@@ -101,15 +105,18 @@ pub(in crate::sync) async fn list_runs(
     rows.iter().map(view).collect()
 }
 
-/// A run of the profile that has not come to rest.
+/// A run of the profile that reads the same and has not come to rest.
 pub(in crate::sync) async fn find_open_run(
     tx: &mut Tx,
     profile: &ProfileId,
+    process: RunProcess,
 ) -> Result<Option<RunId>, StoreError> {
     let row = sqlx::query(
-        "select id from runs where profile_id = $1 and state in ('queued', 'running', 'paused_quota') order by created_at limit 1",
+        "select id from runs where profile_id = $1 and process = $2 and state in ('queued', 'running', 'paused_quota') \
+         order by created_at limit 1",
     )
     .bind(profile.as_str())
+    .bind(process.as_str())
     .fetch_optional(tx.conn())
     .await?;
     Ok(row
@@ -140,7 +147,7 @@ pub(in crate::sync) async fn last_complete(
     settings_digest: &str,
 ) -> Result<Option<(Before, i64)>, StoreError> {
     let row = sqlx::query(
-        "select changes, started_at from runs where profile_id = $1 and state = 'complete' and kind = 'full' \
+        "select changes, started_at from runs where profile_id = $1 and state = 'complete' and kind = 'full' and process = 'subscriptions' \
          order by ended_at desc limit 1",
     )
     .bind(profile.as_str())

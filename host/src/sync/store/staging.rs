@@ -17,7 +17,7 @@ fn object(attributes: &[Attribute]) -> String {
     serde_json::Value::Object(map).to_string()
 }
 
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "")
 }
 
@@ -216,6 +216,7 @@ pub(in crate::sync) async fn clear(tx: &mut Tx, run: &RunId) -> Result<(), Store
         "delete from staged_subscriptions where run_id = $1",
         "delete from staged_facts where run_id = $1",
         "delete from staged_pools where run_id = $1",
+        "delete from staged_activity where run_id = $1",
         "delete from run_chains where run_id = $1",
     ] {
         sqlx::query(statement)
