@@ -12,6 +12,7 @@ mod grants;
 mod history;
 mod licences;
 mod mail;
+mod property;
 mod reclaim;
 mod reclaim_crash;
 mod refusals;

@@ -537,3 +537,51 @@ async fn counts_that_cannot_be_read_cost_only_themselves() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_schedule_sweeps_once_a_day_and_reads_only_changes_between() {
+    on_both(|database| async move {
+        let desk = desk(&database).await;
+        let mut kinds = Vec::new();
+        for _ in 0..6 {
+            let mut tx = desk.host.store.read().await.unwrap();
+            let kind = service::kind_due(&desk.host, &mut tx, &desk.profile)
+                .await
+                .unwrap();
+            drop(tx);
+            desk.start(kind).await;
+            desk.work().await;
+            let runs = service::list_runs(&desk.host, &ana(), None, None, 1)
+                .await
+                .unwrap();
+            assert_eq!(runs[0].state, RunState::Complete);
+            kinds.push(runs[0].kind);
+            desk.clock.advance(6 * HOUR_MS);
+        }
+        use RunKind::{Full, Incremental};
+        assert_eq!(
+            kinds,
+            [
+                Full,
+                Incremental,
+                Incremental,
+                Incremental,
+                Full,
+                Incremental
+            ]
+        );
+        let begins: Vec<String> = desk
+            .source
+            .asked()
+            .into_iter()
+            .filter(|call| call.starts_with("begin Some"))
+            .collect();
+        let distinct: std::collections::BTreeSet<_> = begins.iter().collect();
+        assert_eq!(
+            distinct.len(),
+            4,
+            "each builds on the run before it: {begins:?}"
+        );
+    })
+    .await;
+}

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::Error;
 use super::body::{Asked, Body, List};
 use crate::app::host::Host;
+use crate::entitlements::accounts::{AccountView, get_account};
 use crate::entitlements::model::SourceOfRights;
 use crate::entitlements::service::{self, NewEntitlement};
 use crate::entitlements::subscriptions::{Filter, list_subscriptions};
@@ -22,6 +23,13 @@ use crate::web::subscriptions::{cursor, cursor_text, standing};
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
     vec![
+        Route::api(
+            Method::GET,
+            "/api/v1/accounts/{organization}/{account}",
+            Permission::Read,
+            "One account, what it holds and when it was used",
+            account,
+        ),
         Route::api(
             Method::GET,
             "/api/v1/subscriptions",
@@ -113,6 +121,17 @@ async fn subscriptions(
         items: page.rows,
         next: page.next.as_ref().map(cursor_text),
     }))
+}
+
+async fn account(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path((organization, account)): Path<(String, String)>,
+) -> Result<Json<AccountView>, Error> {
+    let organization = OrgId::from(organization.as_str());
+    Ok(Json(
+        get_account(&host, &actor, &organization, &account).await?,
+    ))
 }
 
 #[derive(Deserialize)]

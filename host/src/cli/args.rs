@@ -412,6 +412,13 @@ pub enum RunVerb {
 pub enum SubscriptionVerb {
     /// List subscriptions with their inactive days and why or why not
     List(SubscriptionList),
+    /// Show one account: what it holds and when it was used
+    Account {
+        /// Id of the organization, as `subscription list --json` names it
+        organization: String,
+        /// The vendor's id of the account
+        account: String,
+    },
 }
 
 /// `subscription list`.

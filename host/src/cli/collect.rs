@@ -22,9 +22,11 @@ const PROFILES: &[Column] = &[
 const RUN: &[Column] = &[
     ("Number", "/number", As::Text),
     ("Profile", "/profile_number", As::Text),
+    ("Reads", "/process", As::Words),
     ("State", "/state", As::Words),
     ("Stage", "/stage", As::Words),
     ("Accounts", "/accounts", As::Count),
+    ("Activity", "/activity", As::Count),
     ("Pages", "/pages", As::Count),
     ("Started", "/started_at", As::Time),
     ("Ended", "/ended_at", As::Time),
@@ -225,10 +227,14 @@ pub async fn run(client: &Client, verb: RunVerb) -> Result<(), CliError> {
     Ok(())
 }
 
-pub async fn subscription(
-    client: &Client,
-    SubscriptionVerb::List(args): SubscriptionVerb,
-) -> Result<(), CliError> {
+pub async fn subscription(client: &Client, verb: SubscriptionVerb) -> Result<(), CliError> {
+    let args = match verb {
+        SubscriptionVerb::List(args) => args,
+        SubscriptionVerb::Account {
+            organization,
+            account,
+        } => return show_account(client, &organization, &account).await,
+    };
     let SubscriptionList {
         search,
         standing,
@@ -255,6 +261,52 @@ pub async fn subscription(
             ("Inactive days", "/inactive_days", As::Count),
             ("Active", "/is_active", As::YesNo),
             ("Frozen", "/frozen", As::Text),
+        ],
+    );
+    Ok(())
+}
+
+async fn show_account(client: &Client, organization: &str, account: &str) -> Result<(), CliError> {
+    let shown = client
+        .get(&format!("/accounts/{organization}/{account}"), &[])
+        .await?;
+    output::one(
+        client,
+        &shown,
+        &[
+            ("Principal", "/principal", As::Text),
+            ("Org", "/organization", As::Text),
+            ("Name", "/name", As::Text),
+            ("Person", "/person", As::Text),
+            ("Kind", "/kind", As::Words),
+            ("Active", "/is_active", As::YesNo),
+            ("Frozen", "/frozen", As::Text),
+            ("Last activity", "/activity_at", As::Time),
+            ("History from", "/history_from", As::Time),
+        ],
+    );
+    if client.json {
+        return Ok(());
+    }
+    output::list(
+        client,
+        &shown["subscriptions"],
+        &[
+            ("Identifier", "/identifier", As::Text),
+            ("Product", "/product_name", As::Text),
+            ("Inactive days", "/inactive_days", As::Count),
+        ],
+    );
+    output::list(
+        client,
+        &shown["months"],
+        &[
+            ("Month", "/month", As::Text),
+            ("Days used", "/days", As::Count),
+            ("By a person", "/interactive", As::Count),
+            ("By a program", "/api", As::Count),
+            ("Otherwise", "/other", As::Count),
+            ("Failed", "/failed", As::Count),
         ],
     );
     Ok(())

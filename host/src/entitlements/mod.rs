@@ -3,6 +3,7 @@
 //! Invariants: prices carry six decimals and their currency; an entitlement is never deleted, it is retired; of two sources
 //! about the same rights the better one counts and the lesser one's rows stay visible.
 
+pub mod accounts;
 pub mod model;
 pub mod service;
 mod store;

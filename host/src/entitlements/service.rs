@@ -29,6 +29,9 @@ pub enum EntitlementError {
     /// No such entitlement.
     #[error("there is no entitlement {0}")]
     NotFound(String),
+    /// No such account.
+    #[error("there is no account {0} in this organization")]
+    NoAccount(String),
     /// No such organization or person.
     #[error("the organization or person does not exist")]
     Dangling,
@@ -69,6 +72,12 @@ impl IntoProblem for EntitlementError {
                 404,
                 text,
                 "List the entitlements and use one of their numbers",
+            ),
+            Self::NoAccount(_) => Problem::new(
+                "account.not_found",
+                404,
+                text,
+                "Search the subscriptions and open the account from there",
             ),
             Self::Dangling => Problem::new(
                 "entitlement.dangling",

@@ -135,13 +135,14 @@ pub async fn scheduled(host: &Host, profile: &str) -> Result<Option<i64>, Profil
     if row.state != model::ProfileState::Published {
         return Ok(None);
     }
+    let kind = crate::sync::service::kind_due(host, &mut tx, &row.id).await?;
     crate::sync::service::start_run(
         host,
         &mut tx,
         &actor,
         StartRun {
             profile: &row.id,
-            kind: RunKind::Full,
+            kind,
             trigger: "schedule",
         },
     )

@@ -8,13 +8,16 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Denied, Permission};
 use crate::jobs::{JobKind, NewJob};
-use crate::kernel::clock::MINUTE_MS;
+use crate::kernel::clock::{HOUR_MS, MINUTE_MS};
 use crate::kernel::{IntoProblem, OrgId, Problem, ProfileId, RunId};
 use crate::store::numbers::{self, Series};
 use crate::store::{StoreError, Tx};
 
 /// An incremental run looks back a little further than the last one began, for rows that were being written then.
 const OVERLAP_MS: i64 = 15 * MINUTE_MS;
+/// A schedule reads only what changed while the last full run began less than this ago: a daily one, late or early by some hours, always
+/// reads everything, and an hourly one sweeps once a day. What ended is found by full runs only.
+const SWEEP_EVERY_MS: i64 = 20 * HOUR_MS;
 
 /// Why a run could not be started, changed or shown.
 #[derive(Debug, thiserror::Error)]
@@ -117,9 +120,12 @@ pub async fn start_run(
     let now_ms = host.now_ms();
     let run = RunId::mint(now_ms, &*host.chance);
     let since = if start.kind == RunKind::Incremental {
-        store::last_complete(tx, start.profile, &owner.settings_digest)
-            .await?
-            .map(|(_, began)| began - OVERLAP_MS)
+        match store::last_complete(tx, start.profile, &owner.settings_digest).await? {
+            Some((_, full)) => store::last_began(tx, start.profile, full)
+                .await?
+                .map(|began| began - OVERLAP_MS),
+            None => None,
+        }
     } else {
         None
     };
@@ -164,6 +170,23 @@ pub async fn start_run(
     };
     host.audit(tx, actor, entry).await?;
     Ok(run)
+}
+
+/// What a schedule's next run reads: everything once a day, else what changed since the last run.
+///
+/// # Errors
+/// [`SyncError::NoProfile`].
+pub async fn kind_due(host: &Host, tx: &mut Tx, profile: &ProfileId) -> Result<RunKind, SyncError> {
+    let owner = store::find_owner(tx, profile)
+        .await?
+        .ok_or_else(|| SyncError::NoProfile(profile.to_string()))?;
+    let last = store::last_complete(tx, profile, &owner.settings_digest).await?;
+    let is_fresh = last.is_some_and(|(_, began)| host.now_ms() - began < SWEEP_EVERY_MS);
+    Ok(if is_fresh {
+        RunKind::Incremental
+    } else {
+        RunKind::Full
+    })
 }
 
 /// One run, by id or number; also what a live page asks for again and again.

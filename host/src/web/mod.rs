@@ -12,6 +12,7 @@ pub mod subscriptions;
 pub mod templates;
 pub mod words;
 
+mod accounts;
 mod actions;
 mod audit;
 mod batches;

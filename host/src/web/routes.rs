@@ -165,6 +165,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::find::routes());
     all.extend(super::runs::routes());
     all.extend(super::subscriptions::routes());
+    all.extend(super::accounts::routes());
     all.extend(super::models::routes());
     all.extend(super::entitlements::routes());
     all.extend(super::people::routes());

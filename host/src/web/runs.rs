@@ -115,7 +115,7 @@ pub(super) struct RunPage {
     pub run: RunView,
     /// Share of the accounts that has arrived, where the vendor's own count is known.
     pub percent: Option<i64>,
-    /// Accounts a second since it began.
+    /// Accounts, or days of activity, a second since it began.
     pub rate: Option<i64>,
     /// Still moving by itself.
     pub is_moving: bool,
@@ -163,7 +163,8 @@ impl RunPage {
         let took_ms = run.started_at.map_or(0, |from| until - from);
         Self {
             percent: run.percent(),
-            rate: (took_ms > 0).then(|| run.accounts.saturating_mul(1_000) / took_ms),
+            rate: (took_ms > 0)
+                .then(|| (run.accounts + run.activity).saturating_mul(1_000) / took_ms),
             is_moving: matches!(run.state, RunState::Queued | RunState::Running),
             is_held: run.state == RunState::Held,
             is_failed: run.state == RunState::Failed,

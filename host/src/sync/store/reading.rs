@@ -170,6 +170,23 @@ pub(in crate::sync) async fn last_complete(
     )))
 }
 
+/// When the last complete download began, at `from` or later.
+pub(in crate::sync) async fn last_began(
+    tx: &mut Tx,
+    profile: &ProfileId,
+    from: i64,
+) -> Result<Option<i64>, StoreError> {
+    let row = sqlx::query(
+        "select max(started_at) as began from runs where profile_id = $1 and state = 'complete' and process = 'subscriptions' \
+         and started_at >= $2",
+    )
+    .bind(profile.as_str())
+    .bind(from)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(row.try_get("began")?)
+}
+
 /// Seats that our own actions took from the org since a moment. Read-only look at another domain's table: their absence
 /// from a download is our own doing.
 pub(in crate::sync) async fn count_taken_back(

@@ -1,5 +1,7 @@
 //! SQL of entitlements and of the list of subscriptions.
 
+pub(super) mod accounts;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
