@@ -1,6 +1,8 @@
 //! Activity read deeper than the last login: a run of its own after the download, counted once whatever happens.
 
+use seatwise::entitlements::accounts::get_account;
 use seatwise::identity::roles::Actor;
+use seatwise::kernel::IntoProblem as _;
 use seatwise::kernel::clock::DAY_MS;
 use seatwise::sync::source::Class;
 use seatwise::sync::{RunKind, RunProcess, RunState, RunView, service};
@@ -327,6 +329,38 @@ async fn a_stopped_history_leaves_the_download_alone_and_a_wrong_day_is_refused(
                 .await,
             3
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_shows_what_it_holds_and_its_use_by_month_with_failures_apart() {
+    on_both(|database| async move {
+        let desk = desk(&database).await;
+        desk.collect().await;
+        let account = |id: &'static str| {
+            let host = desk.host.clone();
+            async move { get_account(&host, &ana(), &"org_1".into(), id).await }
+        };
+        let first = account("u000000").await.unwrap();
+        assert_eq!(first.principal, "u000000@acme.com");
+        assert_eq!(first.subscriptions.len(), 1, "only its own");
+        assert_eq!(first.subscriptions[0].account_id, "u000000");
+        assert_eq!(first.history_from, Some(at("2025-10-01")));
+        assert_eq!(first.activity_at, Some(at("2026-03-20")));
+        let march = &first.months[0];
+        assert_eq!(
+            (march.month.as_str(), march.interactive, march.days),
+            ("2026-03", 8, 1)
+        );
+        assert_eq!(
+            (first.last_seen[0].count, first.last_seen[0].last_at),
+            (8, at("2026-03-20"))
+        );
+        let failed = account("u000001").await.unwrap();
+        assert_eq!((failed.months[0].failed, failed.months[0].days), (4, 0));
+        let missing = account("stranger").await.unwrap_err();
+        assert_eq!(missing.problem().code, "account.not_found");
     })
     .await;
 }

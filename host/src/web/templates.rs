@@ -39,6 +39,7 @@ macro_rules! templates {
 templates![
     "layout",
     "outside",
+    "pages/account",
     "pages/action",
     "pages/actions",
     "pages/audit",
