@@ -6,11 +6,8 @@
 //! Each is a process of its own, so that memory and computing time of the org and of the connector are told apart. The connector
 //! runs as it is, without the sandbox; pages are dropped as soon as they are counted, as a host drops them once they are stored. A
 //! failure that asks for time is answered by moving the clock on: what a Bulk job waits is not measured.
-
-#![allow(
-    clippy::unwrap_used,
-    reason = "a measurement that cannot be taken has nothing to say"
-)]
+//!
+//! A measurement that cannot be taken has nothing to say, so whatever goes wrong ends the program.
 
 use std::{
     cell::Cell,
@@ -35,21 +32,25 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     rustls::crypto::ring::default_provider()
         .install_default()
-        .unwrap();
+        .expect("nothing else has installed one");
     match words.as_slice() {
-        ["org", users, logins] => serve(users.parse().unwrap(), logins.parse().unwrap()),
+        ["org", users, logins] => serve(number(users), number(logins)),
         ["read", way, days, seconds, org] => {
-            let limit = Duration::from_secs(seconds.parse().unwrap());
+            let limit = Duration::from_secs(number(seconds));
             let told = read(
                 way,
-                days.parse().unwrap(),
+                i64::try_from(number(days)).expect("days fit"),
                 limit,
-                serde_json::from_str(org).unwrap(),
+                serde_json::from_str(org).expect("ORG is what `ways org` said"),
             );
             println!("{told}");
         }
         _ => panic!("usage: ways org USERS LOGINS | ways read WAY DAYS SECONDS ORG"),
     }
+}
+
+fn number(word: &str) -> u64 {
+    word.parse().expect("a whole number")
 }
 
 /// A practice org whose clock stands still.
@@ -62,10 +63,10 @@ fn serve(users: u64, logins: u64) {
         ..Crowd::new(users, 3)
     });
     let app = spec.apps[0].clone();
-    let runtime = Runtime::new().unwrap();
+    let runtime = Runtime::new().expect("threads can be made");
     let org = runtime
         .block_on(PracticeOrg::start(spec, Listen::loopback()))
-        .unwrap();
+        .expect("loopback has a free port");
     org.control().set_now(Some(T0_MS));
     println!(
         "{}",
@@ -93,7 +94,7 @@ fn read(way: &str, days: i64, limit: Duration, org: Org) -> serde_json::Value {
         memo: vec![],
     };
     let call = |ctx: &Context| Salesforce::identify(&Call::new(ctx, &wire, &Quiet));
-    ctx.memo = call(&ctx).unwrap().memo;
+    ctx.memo = call(&ctx).expect("the org answers").memo;
     wire.calls.set(0);
     let begun = Instant::now();
     let is_over = || begun.elapsed() > limit;
@@ -110,8 +111,9 @@ fn read(way: &str, days: i64, limit: Duration, org: Org) -> serde_json::Value {
 
 /// All users, and who of them is frozen. How many, and the share of those that there are.
 fn users(ctx: &mut Context, wire: &Wire, is_over: &dyn Fn() -> bool) -> (u64, f64) {
-    let outline = Salesforce::begin_subscriptions(&Call::new(ctx, wire, &Quiet), None).unwrap();
-    let expected = outline.expected_accounts.unwrap();
+    let outline = Salesforce::begin_subscriptions(&Call::new(ctx, wire, &Quiet), None)
+        .expect("the org answers");
+    let expected = outline.expected_accounts.expect("users are counted");
     let mut rows = 0;
     for chain in outline.chains {
         let mut at = Some(chain);
@@ -123,7 +125,7 @@ fn users(ctx: &mut Context, wire: &Wire, is_over: &dyn Fn() -> bool) -> (u64, f6
                 }
                 Err(failure) => {
                     let wait = failure.retry_after_ms.expect("the org answers");
-                    ctx.now += i64::try_from(wait).unwrap();
+                    ctx.now += i64::try_from(wait).expect("a wait is short");
                     at = Some(cursor);
                 }
             }
@@ -147,8 +149,8 @@ fn logins(
         let end = (from + window_days * DAY_MS).min(until);
         let mut at = Some(window(way, from, end));
         while let Some(cursor) = at {
-            let page =
-                Salesforce::pull_user_activity(&Call::new(ctx, wire, &Quiet), &cursor).unwrap();
+            let page = Salesforce::pull_user_activity(&Call::new(ctx, wire, &Quiet), &cursor)
+                .expect("the org answers");
             rows += page
                 .days
                 .iter()
@@ -203,8 +205,11 @@ impl Wire {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+            .expect("a runtime of one thread can be made");
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client without options");
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", &org.client_id),
@@ -214,8 +219,9 @@ impl Wire {
             .post(format!("{}/services/oauth2/token", org.base_url))
             .form(&form);
         let token = runtime.block_on(async {
-            let answer = asked.send().await.unwrap();
-            answer.json::<Token>().await.unwrap().access_token
+            let answer = asked.send().await.expect("the org is there");
+            let token = answer.json::<Token>().await;
+            token.expect("the app gets a token").access_token
         });
         Self {
             runtime,
