@@ -81,6 +81,8 @@ impl RunningOrg {
 pub struct ScenarioOrg {
     /// Name for its profile.
     pub profile: &'static str,
+    /// Settings of its profile that differ from the defaults, as name and value.
+    pub settings: &'static [(&'static str, &'static str)],
     /// The vendor.
     pub org: RunningOrg,
 }
@@ -135,16 +137,20 @@ pub async fn scenario(now_ms: i64, users: u64, seed: u64) -> Result<Scenario, Pr
     let specs = [
         (
             "SFDC Org1",
+            // One org shows the deeper mode, the other the default.
+            &[("activity_source", "login_history")][..],
             with_crowd(org1(now_ms), users - users / 3, seed, now_ms),
         ),
         (
             "SFDC Org2",
+            &[][..],
             with_crowd(org2(now_ms), users / 3, seed + 1, now_ms),
         ),
     ];
-    for (profile, spec) in specs {
+    for (profile, settings, spec) in specs {
         orgs.push(ScenarioOrg {
             profile,
+            settings,
             org: RunningOrg::start(spec, salesforce::Listen::loopback()).await?,
         });
     }

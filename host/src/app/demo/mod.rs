@@ -22,14 +22,14 @@ use crate::entitlements::terms::Period;
 use crate::identity::roles::{Actor, Role, Via};
 use crate::kernel::clock::{ShiftedClock, SystemClock};
 use crate::kernel::faults::NoFaults;
-use crate::kernel::{Clock as _, Day, IntoProblem, PrincipalId, RunId};
+use crate::kernel::{Clock as _, Day, IntoProblem, PrincipalId};
 use crate::people::service as people;
 use crate::profiles::service::{self as profiles, NewProfile};
 use crate::reclamation::controls::{self, NewExemption};
 use crate::reconciliation::ReconciliationView;
 use crate::reconciliation::service as reconciliation;
-use crate::sync::RunState;
 use crate::sync::service as runs;
+use crate::sync::{RunProcess, RunState};
 
 /// How often the progress line of a run is drawn anew.
 const DRAW: Duration = Duration::from_millis(120);
@@ -176,7 +176,11 @@ async fn play(host: &Host, scenario: &Scenario) -> Result<People, StartError> {
             client_id: org.org.client_id.clone(),
             client_secret: Zeroizing::new(org.org.client_secret.clone()),
             refresh_token: None,
-            settings: Vec::new(),
+            settings: org
+                .settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
         };
         let draft = profiles::create(host, &ana, new).await.map_err(told)?;
         println!("Ana connects {} as {}", draft.name, draft.number);
@@ -255,12 +259,15 @@ async fn follow(host: &Host, ana: &Actor) -> Result<(), StartError> {
     if let Ok(style) = ProgressStyle::with_template("  {bar:30} {pos:>3} %  {msg}") {
         bar.set_style(style);
     }
-    let newest = || async {
-        runs::list_runs(host, ana, None, None, 1)
+    // A download, and after it the history of activity where the profile asks for one.
+    let newest = |process: RunProcess| async move {
+        runs::list_runs(host, ana, None, None, 2)
             .await
-            .ok()
-            .and_then(|found| found.into_iter().next())
+            .ok()?
+            .into_iter()
+            .find(|run| run.process == process)
     };
+    let before = newest(RunProcess::Activity).await.map(|run| run.id);
     let work = worker::run_due(host);
     tokio::pin!(work);
     loop {
@@ -270,7 +277,7 @@ async fn follow(host: &Host, ana: &Actor) -> Result<(), StartError> {
                 break;
             }
             () = tokio::time::sleep(DRAW) => {
-                if let Some(run) = newest().await {
+                if let Some(run) = newest(RunProcess::Subscriptions).await {
                     bar.set_position(u64::try_from(run.percent().unwrap_or(0)).unwrap_or(0));
                     bar.set_message(format!("{} accounts, {} pages", run.accounts, run.pages));
                 }
@@ -278,7 +285,7 @@ async fn follow(host: &Host, ana: &Actor) -> Result<(), StartError> {
         }
     }
     bar.finish_and_clear();
-    let run = newest()
+    let run = newest(RunProcess::Subscriptions)
         .await
         .ok_or_else(|| StartError::Demo("no run was started".to_owned()))?;
     if run.state != RunState::Complete {
@@ -296,7 +303,15 @@ async fn follow(host: &Host, ana: &Actor) -> Result<(), StartError> {
         "  {}: {} accounts, {} assignments, {} pools in {} pages",
         run.number, run.accounts, run.assignments, run.pools, run.pages
     );
-    let _run: RunId = run.id;
+    let history = newest(RunProcess::Activity).await;
+    if let Some(history) = history.filter(|run| Some(&run.id) != before.as_ref()) {
+        println!(
+            "  {}: {} days of activity read from its login history, {}",
+            history.number,
+            history.activity,
+            history.state.as_str()
+        );
+    }
     Ok(())
 }
 
