@@ -45,6 +45,8 @@ create table webhooks (
 create table outbox_notices (
     message_id text not null references outbox (id),
     unique_key text not null unique,
+    -- What happened; the same for everybody who is told of it.
+    happening text not null,
     notice text not null,
     created_at bigint not null,
     primary key (message_id, unique_key)
@@ -58,6 +60,7 @@ alter table outbox add column group_key text;
 alter table outbox add column answer text;
 alter table outbox add column last_attempt_at bigint;
 alter table outbox add column ended_at bigint;
+create index outbox_notices_by_happening on outbox_notices (happening);
 create unique index outbox_open_group on outbox (group_key) where state = 'due' and attempts = 0;
 create index outbox_by_channel on outbox (channel, target_id, state, due_at);
 create index outbox_by_time on outbox (created_at, id);

@@ -22,5 +22,7 @@ mod scripted;
 mod stalls;
 mod store;
 mod sync;
+mod told;
 mod verdicts;
+mod webhooks;
 mod worked_example;

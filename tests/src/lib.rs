@@ -7,5 +7,6 @@ pub mod database;
 pub mod deed;
 pub mod faults;
 pub mod postgres;
+pub mod receiver;
 pub mod smtp;
 pub mod world;

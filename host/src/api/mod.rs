@@ -14,6 +14,7 @@ mod messages;
 pub mod openapi;
 mod people;
 mod runs;
+mod webhooks;
 
 mod position;
 mod profiles;
@@ -39,5 +40,6 @@ pub fn routes() -> Vec<Route> {
     all.extend(actions::routes());
     all.extend(account::routes());
     all.extend(messages::routes());
+    all.extend(webhooks::routes());
     all
 }

@@ -84,7 +84,8 @@ async fn follow(host: &Host, job: &Claimed) -> Result<(), AfterError> {
     tx.commit().await?;
     let mut tx = host.store.begin().await?;
     jobs::hold(&mut tx, job).await?;
-    rules::propose(host, &mut tx, &manifest).await?;
+    let proposed = rules::propose(host, &mut tx, &manifest).await?;
+    crate::sync::first_done(host, &mut tx, &run, proposed).await?;
     follow::follow_run(host, &mut tx, &ended.organization, ended.accounts_read_from).await?;
     planning::wake(host, &mut tx, &ended.organization).await?;
     reconciliation::reconcile_in(host, &mut tx, "run").await?;
@@ -174,6 +175,10 @@ async fn note(
             if notify::mark_failed(host, tx, message, &why).await? {
                 follow::notice_refused(tx, message, &why).await?;
             }
+            return Ok(None);
+        }
+        Err(Trouble::Over(why)) => {
+            notify::mark_over(host, tx, message, &why).await?;
             return Ok(None);
         }
         Err(Trouble::Later(why)) => (why, false),

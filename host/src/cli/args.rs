@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb};
+use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::reclaim_args::{
     ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,
 };
@@ -137,6 +137,9 @@ pub enum Remote {
     /// What you are told by mail
     #[command(subcommand)]
     Notification(NotificationVerb),
+    /// Webhooks: where events are sent to
+    #[command(subcommand)]
+    Webhook(WebhookVerb),
 }
 
 /// `serve`.

@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::client::{CliError, Client, read_text};
-use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb};
+use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::output::{self, As};
 
 const SERVER: &[(&str, &str, As)] = &[
@@ -114,5 +114,76 @@ pub async fn notification(client: &Client, verb: NotificationVerb) -> Result<(),
             ("Told", "/is_wanted", As::Text),
         ],
     );
+    Ok(())
+}
+
+const WEBHOOK: &[(&str, &str, As)] = &[
+    ("Id", "/id", As::Text),
+    ("Name", "/name", As::Text),
+    ("Address", "/url", As::Text),
+    ("Told of", "/causes", As::Text),
+    ("State", "/state", As::Text),
+    ("Why", "/off_reason", As::Text),
+    ("Failing since", "/failing_since", As::Time),
+];
+
+/// A webhook with the secret that is shown this once.
+const MINTED: &[(&str, &str, As)] = &[
+    ("Id", "/webhook/id", As::Text),
+    ("Name", "/webhook/name", As::Text),
+    ("Secret, shown this once", "/secret", As::Text),
+];
+
+pub async fn webhook(client: &Client, verb: WebhookVerb) -> Result<(), CliError> {
+    let nothing = json!({});
+    let (answer, columns) = match verb {
+        WebhookVerb::List => {
+            output::list(client, &client.get("/webhooks", &[]).await?, WEBHOOK);
+            return Ok(());
+        }
+        WebhookVerb::Add { name, url, causes } => {
+            let body = json!({ "name": name, "url": url, "causes": causes });
+            (client.post("/webhooks", &body).await?, MINTED)
+        }
+        WebhookVerb::Show { id } => (client.get(&format!("/webhooks/{id}"), &[]).await?, WEBHOOK),
+        WebhookVerb::Causes { id, causes } => {
+            let body = json!({ "causes": causes });
+            let changed = client
+                .post(&format!("/webhooks/{id}/causes"), &body)
+                .await?;
+            (changed, WEBHOOK)
+        }
+        WebhookVerb::Test { id } => {
+            let tested = client
+                .post(&format!("/webhooks/{id}/test"), &nothing)
+                .await?;
+            let said: &[(&str, &str, As)] = &[("The other side says", "/answer", As::Text)];
+            (tested, said)
+        }
+        WebhookVerb::On { id } => {
+            let on = client.post(&format!("/webhooks/{id}/on"), &nothing).await?;
+            (on, WEBHOOK)
+        }
+        WebhookVerb::Off { id } => {
+            let off = client
+                .post(&format!("/webhooks/{id}/off"), &nothing)
+                .await?;
+            (off, WEBHOOK)
+        }
+        WebhookVerb::Secret { id } => {
+            let minted = client
+                .post(&format!("/webhooks/{id}/secret"), &nothing)
+                .await?;
+            (minted, MINTED)
+        }
+        WebhookVerb::Remove { id } => {
+            client
+                .post(&format!("/webhooks/{id}/remove"), &nothing)
+                .await?;
+            eprintln!("{id} is removed");
+            return Ok(());
+        }
+    };
+    output::one(client, &answer, columns);
     Ok(())
 }

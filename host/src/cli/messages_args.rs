@@ -71,6 +71,66 @@ pub enum DeliveryVerb {
     },
 }
 
+/// Verbs of webhooks.
+#[derive(Debug, Subcommand)]
+pub enum WebhookVerb {
+    /// List webhooks
+    List,
+    /// Make a webhook; prints its secret, this once
+    #[command(
+        after_help = "Example:\n  seatwise webhook add --name Tickets --url https://hooks.acme.example/seatwise run_failed token_died"
+    )]
+    Add {
+        /// Unique
+        #[arg(long)]
+        name: String,
+        /// A public https address
+        #[arg(long)]
+        url: String,
+        /// What it is told of, in the words of `notification list`
+        #[arg(required = true)]
+        causes: Vec<String>,
+    },
+    /// Show a webhook; its deliveries are on its page
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Set what a webhook is told of: exactly these
+    Causes {
+        /// Its id
+        id: String,
+        /// In the words of `notification list`
+        #[arg(required = true)]
+        causes: Vec<String>,
+    },
+    /// Send a test event, and print what the other side says
+    Test {
+        /// Its id
+        id: String,
+    },
+    /// Switch a webhook on
+    On {
+        /// Its id
+        id: String,
+    },
+    /// Switch a webhook off; what waits is withdrawn
+    Off {
+        /// Its id
+        id: String,
+    },
+    /// Make a new secret; prints it, this once. The old one is worth nothing at once
+    Secret {
+        /// Its id
+        id: String,
+    },
+    /// Take a webhook away with its secret
+    Remove {
+        /// Its id
+        id: String,
+    },
+}
+
 /// Verbs of notifications.
 #[derive(Debug, Subcommand)]
 pub enum NotificationVerb {

@@ -99,6 +99,7 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Mail(verb) => messages::mail(client, verb).await,
         Remote::Delivery(verb) => messages::delivery(client, verb).await,
         Remote::Notification(verb) => messages::notification(client, verb).await,
+        Remote::Webhook(verb) => messages::webhook(client, verb).await,
     }
 }
 

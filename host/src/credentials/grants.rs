@@ -17,6 +17,7 @@ use super::jwt;
 use super::model::NewCredential;
 use super::service::place;
 use super::store::{self, Refreshed, Row};
+use super::telling;
 use super::token::{self, Answer, Ask, Proof};
 use crate::app::host::Host;
 use crate::connectors::explain;
@@ -180,6 +181,11 @@ impl AliasGrants {
         store::failed(&mut tx, &self.alias, &self.owner, needs_sign_in)
             .await
             .map_err(|e| database(&e))?;
+        if let Some(why) = needs_sign_in {
+            telling::died(&self.host, &mut tx, &self.alias, why)
+                .await
+                .map_err(|e| database(&e))?;
+        }
         tx.commit().await.map_err(|e| database(&e))
     }
 

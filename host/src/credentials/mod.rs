@@ -13,6 +13,7 @@ pub mod proof;
 pub mod service;
 pub mod signin;
 mod store;
+mod telling;
 mod token;
 mod whose;
 

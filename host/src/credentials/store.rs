@@ -257,3 +257,24 @@ pub(super) async fn free_all(tx: &mut Tx) -> Result<(), StoreError> {
     .await?;
     Ok(())
 }
+
+/// Id, number and name of the profile that an alias belongs to, once it is published.
+pub(super) async fn profile_of(
+    tx: &mut Tx,
+    alias: &AliasId,
+) -> Result<Option<(String, String, String)>, StoreError> {
+    let row = sqlx::query(
+        "select id, number, name from profiles where alias_id = $1 and state in ('published', 'paused')",
+    )
+    .bind(alias.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|row| {
+        Ok((
+            row.try_get("id")?,
+            row.try_get("number")?,
+            row.try_get("name")?,
+        ))
+    })
+    .transpose()
+}

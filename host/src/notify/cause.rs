@@ -12,7 +12,7 @@ use crate::identity::roles::{Permission, Role};
 pub enum Cause {
     /// The first download of a profile is done.
     FirstRun,
-    /// A download failed that had worked before.
+    /// A download failed, and the one before had not.
     RunFailed,
     /// A download works again.
     RunRecovered,
@@ -22,17 +22,20 @@ pub enum Cause {
     TokenDied,
     /// A rule or a batch waits for approval.
     ApprovalWaiting,
+    /// A webhook was switched off because it took nothing.
+    WebhookOff,
 }
 
 impl Cause {
     /// All causes, in the order pages list them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::FirstRun,
         Self::RunFailed,
         Self::RunRecovered,
         Self::Attention,
         Self::TokenDied,
         Self::ApprovalWaiting,
+        Self::WebhookOff,
     ];
 
     /// The stored word.
@@ -45,6 +48,7 @@ impl Cause {
             Self::Attention => "attention",
             Self::TokenDied => "token_died",
             Self::ApprovalWaiting => "approval_waiting",
+            Self::WebhookOff => "webhook_off",
         }
     }
 
@@ -64,6 +68,7 @@ impl Cause {
             Self::Attention => "profile.needs_attention",
             Self::TokenDied => "credential.died",
             Self::ApprovalWaiting => "approval.waiting",
+            Self::WebhookOff => "webhook.off",
         }
     }
 
@@ -72,11 +77,12 @@ impl Cause {
     pub fn says(self) -> &'static str {
         match self {
             Self::FirstRun => "The first download of a profile is done, with what was found",
-            Self::RunFailed => "A download failed that had worked before",
+            Self::RunFailed => "A download failed, and the one before had not",
             Self::RunRecovered => "A profile downloads again after a failure",
             Self::Attention => "A profile waits for a person",
             Self::TokenDied => "A credential no longer works and somebody must sign in again",
             Self::ApprovalWaiting => "A rule or a batch waits for approval",
+            Self::WebhookOff => "A webhook was switched off because it took nothing",
         }
     }
 
@@ -85,6 +91,7 @@ impl Cause {
     pub fn needs(self) -> Permission {
         match self {
             Self::ApprovalWaiting => Permission::Approve,
+            Self::WebhookOff => Permission::Administer,
             _ => Permission::Read,
         }
     }
@@ -94,6 +101,7 @@ impl Cause {
     pub fn is_told_to(self, roles: &BTreeSet<Role>) -> bool {
         let by_default: &[Role] = match self {
             Self::ApprovalWaiting => &[Role::Approver],
+            Self::WebhookOff => &[Role::Admin],
             Self::FirstRun | Self::RunFailed | Self::RunRecovered => {
                 &[Role::SamIntegrator, Role::SamAdmin]
             }

@@ -1,4 +1,4 @@
-//! Takes a message to where it goes: a mail server, or the pickup directory. Writes nothing into the database.
+//! Takes a message to where it goes: a mail server, the pickup directory, or a webhook. Writes nothing into the database.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,7 @@ use super::NotifyError;
 use super::mail_server::{self, MailServer};
 use super::message::{Channel, Message, SENDER};
 use super::smtp::Session;
+use super::webhooks;
 use crate::app::host::Host;
 
 /// Why a message did not get through.
@@ -17,6 +18,8 @@ pub enum Trouble {
     Lane(String),
     /// This message will never get through.
     Refused(String),
+    /// Nothing will ever get through on this way again.
+    Over(String),
 }
 
 /// Delivers one message after another; keeps the conversation with the mail server between them.
@@ -43,7 +46,7 @@ impl Deliverer {
         self.step("mail.send")?;
         let answer = match message.channel {
             Channel::Mail => self.mail(message).await,
-            Channel::Webhook => Err(Trouble::Refused("there is no such webhook".to_owned())),
+            Channel::Webhook => webhooks::deliver(&self.host, message).await,
         }?;
         self.step("mail.answer")?;
         Ok(answer)

@@ -450,9 +450,10 @@ pub async fn test_mail_server(host: &Host, actor: &Actor) -> Result<String, Noti
         Some(server) => send_once(host, server, &message).await,
     };
     sent.map_err(|trouble| match trouble {
-        Trouble::Later(said) | Trouble::Lane(said) | Trouble::Refused(said) => {
-            NotifyError::NotSent(said)
-        }
+        Trouble::Later(said)
+        | Trouble::Lane(said)
+        | Trouble::Refused(said)
+        | Trouble::Over(said) => NotifyError::NotSent(said),
     })
 }
 

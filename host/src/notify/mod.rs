@@ -13,8 +13,10 @@ pub mod desk;
 pub mod mail_server;
 pub mod message;
 pub mod service;
+mod signature;
 mod smtp;
 mod store;
+pub mod webhooks;
 pub mod wording;
 
 pub use cause::{Cause, Count, Facts, Notice};

@@ -3,7 +3,7 @@
 use super::cause::{Facts, Notice};
 use super::message::{Channel, Message, NewMessage};
 use super::store::NewGroup;
-use super::{NotifyError, choices, store, wording};
+use super::{NotifyError, choices, store, webhooks, wording};
 use crate::app::host::Host;
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::MessageId;
@@ -43,12 +43,13 @@ pub async fn post(host: &Host, tx: &mut Tx, new: &NewMessage) -> Result<bool, No
     Ok(is_new)
 }
 
-/// Tells everybody who wants to know, in the transaction of the cause: a mail to each person, together with what else of its kind has
+/// Tells everybody who wants to know, in the transaction of the cause: an event to each webhook, and a mail to each person, together with what else of its kind has
 /// happened since the last one. Told again with the same key, nobody hears it twice.
 ///
 /// # Errors
 /// The database's own.
-pub async fn tell(host: &Host, tx: &mut Tx, notice: &Notice) -> Result<(), NotifyError> {
+pub async fn tell(host: &Host, tx: &mut Tx, notice: &Notice) -> Result<(), StoreError> {
+    webhooks::tell(host, tx, notice).await?;
     for person in choices::listeners(tx, notice.cause).await? {
         tell_person(host, tx, notice, &person).await?;
     }
@@ -60,7 +61,7 @@ async fn tell_person(
     tx: &mut Tx,
     notice: &Notice,
     person: &choices::Listener,
-) -> Result<(), NotifyError> {
+) -> Result<(), StoreError> {
     let now_ms = host.now_ms();
     let key = format!("{}:{}", notice.key, person.id);
     if store::is_told(tx, &key).await? {
@@ -92,7 +93,7 @@ async fn tell_person(
         }
     };
     let facts = serde_json::json!(notice.facts).to_string();
-    let is_new = store::add_notice(tx, &open, &key, &facts, now_ms).await?;
+    let is_new = store::add_notice(tx, &open, (&key, &notice.key), &facts, now_ms).await?;
     let told = store::notices(tx, &open).await?;
     if !is_new {
         if told.is_empty() {
@@ -105,9 +106,25 @@ async fn tell_person(
         .iter()
         .filter_map(|facts| serde_json::from_str(facts).ok())
         .collect();
-    let worded = wording::mail(notice.cause, &person.name, &told, &host.options.public_url)?;
-    store::put_words(tx, &open, &worded.subject, &worded.text, &worded.html).await?;
-    Ok(())
+    match wording::mail(notice.cause, &person.name, &told, &host.options.public_url) {
+        Ok(worded) => {
+            store::put_words(tx, &open, &worded.subject, &worded.text, &worded.html).await
+        }
+        // What happened is not to be undone because we lack words for it.
+        Err(error) => {
+            tracing::error!(%error, cause = notice.cause.as_str(), "a mail has no words and is not sent");
+            store::end(tx, &open, "withdrawn", Some("no words"), now_ms).await?;
+            Ok(())
+        }
+    }
+}
+
+/// Whether somebody was told of this happening.
+///
+/// # Errors
+/// The database's own.
+pub async fn was_told(tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
+    store::is_known(tx, key).await
 }
 
 /// The subject of the job that empties the mail of the outbox.
@@ -175,6 +192,9 @@ pub async fn mark_sent(
     message: &Message,
     answer: &str,
 ) -> Result<bool, StoreError> {
+    if message.channel == Channel::Webhook {
+        webhooks::took(tx, message).await?;
+    }
     store::end(tx, &message.id, "sent", Some(answer), host.now_ms()).await
 }
 
@@ -200,6 +220,23 @@ pub async fn withdraw(host: &Host, tx: &mut Tx, message: &Message) -> Result<(),
     Ok(())
 }
 
+/// Notes that nothing more is to be sent where this message goes.
+///
+/// # Errors
+/// The database's own.
+pub async fn mark_over(
+    host: &Host,
+    tx: &mut Tx,
+    message: &Message,
+    why: &str,
+) -> Result<(), StoreError> {
+    if message.channel == Channel::Webhook {
+        webhooks::switch_off(host, tx, &message.target, why).await
+    } else {
+        mark_failed(host, tx, message, why).await.map(|_| ())
+    }
+}
+
 /// What becomes of a message whose delivery did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOff {
@@ -220,6 +257,11 @@ pub async fn put_off(
     why: &str,
 ) -> Result<PutOff, StoreError> {
     let now_ms = host.now_ms();
+    if message.channel == Channel::Webhook && webhooks::took_nothing(host, tx, message).await? {
+        let why = format!("it took nothing for three days: {why}");
+        webhooks::switch_off(host, tx, &message.target, &why).await?;
+        return Ok(PutOff::GivenUp);
+    }
     if now_ms - message.created_at >= GIVE_UP_MS {
         mark_failed(
             host,

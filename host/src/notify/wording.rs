@@ -39,7 +39,7 @@ fn words(cause: Cause) -> Words {
         Cause::RunFailed => Words {
             one: "{{name}}: the download failed",
             many: "{{count}} downloads failed",
-            intro: "A download failed that had worked before. Until one works again, positions keep their last figures and nobody is named anew.",
+            intro: "A download failed. Until one works again, positions keep their last figures and nobody is named anew.",
             list: "/runs",
         },
         Cause::RunRecovered => Words {
@@ -65,6 +65,12 @@ fn words(cause: Cause) -> Words {
             many: "{{count}} approvals wait",
             intro: "This waits for an approver. Nothing happens before somebody approves it.",
             list: "/rules",
+        },
+        Cause::WebhookOff => Words {
+            one: "{{name}}: the webhook is switched off",
+            many: "{{count}} webhooks are switched off",
+            intro: "A webhook took nothing for too long and was switched off. Events that happen meanwhile are not sent later.",
+            list: "/webhooks",
         },
     }
 }
@@ -256,6 +262,13 @@ pub fn sample(cause: Cause) -> Vec<Facts> {
             "the vendor refuses the refresh token",
             Some("Reconnect the profile"),
             "/profiles",
+        )],
+        Cause::WebhookOff => vec![facts(
+            "Webhook",
+            "Ticket system",
+            "it took nothing for three days: HTTP 503",
+            Some("Repair the receiver, test the webhook, and switch it on again"),
+            "/webhooks",
         )],
         Cause::ApprovalWaiting => vec![facts(
             "RUL0001004",

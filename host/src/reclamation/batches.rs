@@ -12,7 +12,7 @@ use super::store::batches;
 use super::store::batches::{self as store, BatchRow, ReadyRow};
 use super::store::candidates::{self, CandidateRow};
 use super::store::rules::{self, NewApproval, RuleRow, VersionRow};
-use super::{ReclamationError, actions as action_views, authority, follow, not_found};
+use super::{ReclamationError, actions as action_views, authority, follow, not_found, telling};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Permission};
@@ -201,6 +201,14 @@ pub async fn create_batch(
         }),
     };
     host.audit(&mut tx, actor, entry).await?;
+    telling::batch_waits(
+        host,
+        &mut tx,
+        (&batch.id, &batch.number),
+        &rule.name,
+        batch.items,
+    )
+    .await?;
     tx.commit().await?;
     get_batch(host, actor, batch.id.as_str()).await
 }

@@ -12,6 +12,7 @@ use crate::identity::roles::Actor;
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::clock::DAY_MS;
 use crate::kernel::{Day, OrgId};
+use crate::notify::message::one_line;
 use crate::notify::{Message, NewMessage, NotifyError, service as notify};
 use crate::profiles::acting;
 use crate::store::Tx;
@@ -21,6 +22,8 @@ use serde_json::json;
 pub const REACTIVATED_COOL_DOWN_DAYS: i64 = 30;
 /// What needs attention and gets none is closed after so many days.
 pub const ATTENTION_DAYS: i64 = 30;
+/// Characters of a name in a letter.
+const NAME_CHARS: usize = 120;
 /// The kind of the message that asks a holder.
 pub const NOTICE: &str = "reclaim_notice";
 
@@ -156,16 +159,16 @@ pub(super) async fn ask_holder(
         key: format!("{NOTICE}:{}:{}", row.id, row.version),
         recipient,
         subject: format!("Do you still need {}?", holder.product),
-        body: format!(
-            "Hello {},\n\nyour account {} in {} has a seat of {}, and no activity was seen for {} days.\n\n\
-             If you need it, tell your software asset management team within {days} days and say what for; they decide about it.\n\
-             {silence}\n\nReference: {}\n",
-            holder.name,
-            holder.principal,
-            holder.organization,
-            holder.product,
-            row.inactive_days,
-            row.number
+        body: letter(
+            [
+                &holder.name,
+                &holder.principal,
+                &holder.organization,
+                &holder.product,
+            ],
+            row,
+            days,
+            silence,
         ),
         subject_kind: "candidate",
         subject_id: row.id.to_string(),
@@ -179,6 +182,17 @@ pub(super) async fn ask_holder(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The letter to a holder, of name, principal, organization and product: whatever they hold, each stays on its line. Pure.
+fn letter(names: [&String; 4], row: &CandidateRow, days: i64, silence: &str) -> String {
+    let [name, principal, organization, product] = names.map(|text| one_line(text, NAME_CHARS));
+    format!(
+        "Hello {name},\n\nyour account {principal} in {organization} has a seat of {product}, and no activity was seen for {} days.\n\n\
+         If you need it, tell your software asset management team within {days} days and say what for; they decide about it.\n\
+         {silence}\n\nReference: {}\n",
+        row.inactive_days, row.number
+    )
 }
 
 /// Whether a message about a candidate is still wanted: only while its holder is being asked.
@@ -297,6 +311,27 @@ mod tests {
 
     fn event(it: &WithFacts, read_from: i64) -> Option<Event> {
         outcome(it, Some(read_from)).map(|(event, _)| event)
+    }
+
+    #[test]
+    fn a_hostile_name_adds_no_line_to_a_letter() {
+        let row = it(State::AwaitingUser).row;
+        let hostile =
+            "Cy\r\n\nYour seat is gone. Open https://evil.example\u{202e} {{x}}".to_owned();
+        let plain = "Cy".to_owned();
+        let lines = |name: &String| {
+            letter([name, name, name, name], &row, 14, "Tell them.")
+                .lines()
+                .count()
+        };
+        assert_eq!(lines(&hostile), lines(&plain));
+        let said = letter([&hostile, &plain, &plain, &plain], &row, 14, "Tell them.");
+        assert!(
+            said.contains("{{x}}") && !said.contains('\u{202e}'),
+            "{said}"
+        );
+        let long = "x".repeat(50_000);
+        assert!(letter([&long, &long, &long, &long], &row, 14, "").len() < 2_000);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod rule;
 pub mod rules;
 mod savings;
 mod store;
+mod telling;
 
 use crate::connectors::ConnectorError;
 use crate::entitlements::service::EntitlementError;

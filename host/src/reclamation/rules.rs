@@ -12,7 +12,7 @@ use super::rule::{self, Deciding, Edit, FieldError, Wording};
 use super::store::candidates;
 use super::store::rules::{self as store, NewApproval, NewVersion, RuleRow};
 use super::store::verdicts::{self, Asked};
-use super::{ReclamationError, authority, evaluate, naming, not_found, planning, reason};
+use super::{ReclamationError, authority, evaluate, naming, not_found, planning, reason, telling};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Permission};
@@ -76,6 +76,7 @@ pub async fn propose(
             detail: json!({ "number": number, "product": name, "digest": deciding.digest() }),
         };
         host.audit(tx, &system, entry).await?;
+        telling::rule_waits(host, tx, (&id, &number, &wording.name), &version).await?;
         proposed += 1;
     }
     Ok(proposed)
@@ -360,6 +361,9 @@ pub async fn edit_rule(
         }),
     };
     host.audit(&mut tx, actor, entry).await?;
+    if decides {
+        telling::rule_waits(host, &mut tx, (&row.id, &row.number, &row.name), &current).await?;
+    }
     tx.commit().await?;
     get_rule(host, actor, row.id.as_str()).await
 }

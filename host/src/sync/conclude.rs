@@ -11,6 +11,7 @@ use super::plan::Trail;
 use super::source::Class;
 use super::store::merge::Merge;
 use super::store::{self, Added, chains, staging};
+use super::tell;
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::OrgId;
 use crate::kernel::digest::sha256_hex;
@@ -131,6 +132,7 @@ impl Drive {
                     store::add_note(&mut tx, &self.run, &doubt.message()).await?;
                 }
                 store::stop(&mut tx, &self.run, RunState::Held, Some(&problem), None).await?;
+                tell::stopped(&self.host, &mut tx, &self.run, RunState::Held, &problem).await?;
                 self.record(&mut tx, "run.held", json!({ "code": problem.code, "accounts": accounts, "message": problem.message }))
                     .await?;
                 return Ok(tx.commit().await?);
@@ -153,6 +155,7 @@ impl Drive {
         if !store::complete(&mut tx, &self.run, at, &changes).await? {
             return Err(Halt::Gone);
         }
+        tell::completed(&self.host, &mut tx, &run).await?;
         if is_full {
             for older in store::overtake(
                 &mut tx,

@@ -6,7 +6,7 @@ use super::download::Drive;
 use super::model::{RunProblem, RunState};
 use super::plan::{self, Next};
 use super::source::{Class, Trouble};
-use super::store;
+use super::{store, tell};
 use crate::app::host::Host;
 use crate::jobs::{self, Claimed, JobError, JobOutcome};
 use crate::kernel::{Problem, RunId};
@@ -66,6 +66,7 @@ pub async fn refuse(host: &Host, job: &Claimed, trouble: Trouble) -> JobOutcome 
         jobs::hold(&mut tx, job).await?;
         let problem = told(&trouble.problem);
         store::stop(&mut tx, &run, RunState::Failed, Some(&problem), Some(now)).await?;
+        tell::stopped(host, &mut tx, &run, RunState::Failed, &problem).await?;
         tx.commit().await?;
         Ok::<(), JobError>(())
     };
@@ -110,14 +111,10 @@ impl Drive {
             }
             Halt::Fail(problem) => {
                 let mut tx = self.begin_tx().await?;
-                store::stop(
-                    &mut tx,
-                    &self.run,
-                    RunState::Failed,
-                    Some(&told(&problem)),
-                    Some(now),
-                )
-                .await?;
+                let why = told(&problem);
+                let failed = RunState::Failed;
+                store::stop(&mut tx, &self.run, failed, Some(&why), Some(now)).await?;
+                tell::stopped(&self.host, &mut tx, &self.run, failed, &why).await?;
                 self.record(
                     &mut tx,
                     "run.failed",

@@ -12,6 +12,7 @@ use super::halt::Halt;
 use super::model::{RunProcess, RunState, RunView, Stage};
 use super::store::history::{self, Span};
 use super::store::{self, chains, staging};
+use super::tell;
 use crate::identity::roles::Actor;
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::clock::DAY_MS;
@@ -198,6 +199,7 @@ impl Drive {
         if !store::complete(&mut tx, &self.run, now, &changes).await? {
             return Err(Halt::Gone);
         }
+        tell::completed(&self.host, &mut tx, &run).await?;
         for older in store::overtake(
             &mut tx,
             &run.profile_id,

@@ -16,6 +16,8 @@ pub mod plan;
 pub mod service;
 pub mod source;
 mod store;
+mod tell;
 
 pub use model::{RunKind, RunProcess, RunState, RunView, Stage};
 pub use service::{StartRun, SyncError};
+pub use tell::first_done;

@@ -141,6 +141,7 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
             ("Notifications", "/notifications", "bell"),
             ("Mail", "/mail", "mail"),
             ("Deliveries", "/deliveries", "archive"),
+            ("Webhooks", "/webhooks", "webhook"),
             ("Components", "/design", "palette"),
         ],
     ),
@@ -259,6 +260,11 @@ const DONE: &[(&str, &str)] = &[
         "The message is withdrawn and will not be sent.",
     ),
     ("chosen", "What you are told is set."),
+    ("webhook-changed", "The webhook is changed."),
+    (
+        "webhook-removed",
+        "The webhook is removed, and its secret with it.",
+    ),
     (
         "stopped",
         "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",

@@ -37,6 +37,7 @@ mod runs;
 mod serve;
 mod signin;
 mod tokens;
+mod webhooks;
 
 mod position;
 mod profile_form;

@@ -73,6 +73,8 @@ templates![
     "pages/sign_in",
     "pages/subscriptions",
     "pages/tokens",
+    "pages/webhook",
+    "pages/webhooks",
     "partials/brand",
     "partials/csrf",
     "partials/empty",

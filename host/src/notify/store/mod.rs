@@ -1,6 +1,7 @@
-//! SQL of the outbox; of the mail server and of choices beside.
+//! SQL of the outbox; of the mail server, of choices and of webhooks beside.
 
 pub(super) mod settings;
+pub(super) mod webhooks;
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -118,20 +119,30 @@ pub(super) async fn is_told(tx: &mut Tx, key: &str) -> Result<bool, StoreError> 
     Ok(row.is_some())
 }
 
+/// Whether somebody was told of this happening.
+pub(super) async fn is_known(tx: &mut Tx, happening: &str) -> Result<bool, StoreError> {
+    let row = sqlx::query("select 1 as one from outbox_notices where happening = $1 limit 1")
+        .bind(happening)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Adds a notice to a mail; false when it was told before.
 pub(super) async fn add_notice(
     tx: &mut Tx,
     id: &MessageId,
-    key: &str,
+    (key, happening): (&str, &str),
     notice: &str,
     now_ms: i64,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "insert into outbox_notices (message_id, unique_key, notice, created_at) values ($1, $2, $3, $4) \
+        "insert into outbox_notices (message_id, unique_key, happening, notice, created_at) values ($1, $2, $3, $4, $5) \
          on conflict (unique_key) do nothing",
     )
     .bind(id.as_str())
     .bind(key)
+    .bind(happening)
     .bind(notice)
     .bind(now_ms)
     .execute(tx.conn())

@@ -241,3 +241,39 @@ pub(in crate::sync) async fn get_connector(
         .await?;
     Ok(row.try_get("connector_id")?)
 }
+
+/// How the run of the same process before this one ended, of those that came to a result.
+pub(in crate::sync) async fn state_before(
+    tx: &mut Tx,
+    profile: &ProfileId,
+    run: &RunId,
+) -> Result<Option<RunState>, StoreError> {
+    let row = sqlx::query(
+        "select state from runs where profile_id = $1 and id <> $2 and state in ('complete', 'failed', 'held') \
+           and process = (select process from runs where id = $2) and created_at <= (select created_at from runs where id = $2) order by created_at desc, id desc limit 1",
+    )
+    .bind(profile.as_str())
+    .bind(run.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row
+        .map(|row| row.try_get::<String, _>("state"))
+        .transpose()?
+        .and_then(|word| RunState::parse(&word)))
+}
+
+/// Whether another download of the profile was ever complete.
+pub(in crate::sync) async fn has_other_complete(
+    tx: &mut Tx,
+    profile: &ProfileId,
+    run: &RunId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "select 1 as one from runs where profile_id = $1 and id <> $2 and state = 'complete' and process = 'subscriptions' limit 1",
+    )
+    .bind(profile.as_str())
+    .bind(run.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.is_some())
+}
