@@ -71,11 +71,8 @@ for (const [name, [path, title]] of Object.entries(PAGES)) {
   });
 }
 
-await check("the_menu_lists_every_place_and_marks_the_present_one", async () => {
-  await ben.page.goto(`${origin}/runs`);
-  const links = await ben.page.locator("nav[aria-label=Main] a").evaluateAll((all) => all.map((a) => a.getAttribute("href")));
-  const places = Object.values(PAGES).map(([path]) => path.split("?")[0]).filter((path) => !/\d$/.test(path));
-  assert.deepEqual([...links].sort(), [...places].sort());
+await check("the_menu_marks_the_present_place", async () => {
+  await ben.page.goto(`${origin}/runs/RUN0001001`);
   assert.equal(await ben.page.locator("nav[aria-label=Main] [aria-current=page]").innerText(), "Runs");
 });
 
@@ -432,10 +429,11 @@ await check("no_page_logged_an_error_or_asked_another_origin", async () => {
 
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [1280, 320]) {
-    await check(`axe_finds_nothing_${colorScheme}_at_${width}_pixels`, async () => {
+    // The places of the menu are looked at in looks.mjs; here are the records that these journeys made.
+    await check(`axe_finds_nothing_on_the_records_of_the_journeys_${colorScheme}_at_${width}_pixels`, async () => {
       const eyes = await window(browser, origin, { colorScheme, viewport: { width, height: 800 }, bypassCSP: true, storageState: await ben.context.storageState() });
       const found = [];
-      for (const [name, [path]] of Object.entries(PAGES)) {
+      for (const [name, [path]] of Object.entries(PAGES).filter(([, [path]]) => /\d$/.test(path))) {
         await eyes.page.goto(origin + path);
         found.push(...(await findings(eyes.page)).map((finding) => `${name}: ${finding}`));
         if (colorScheme === "dark" || width === 320) await shot(eyes.page, `${name}-${colorScheme}-${width}`);

@@ -91,7 +91,7 @@ pub(super) struct Standings {
 
 #[derive(Serialize)]
 pub(super) struct OverviewPage {
-    /// Nothing was ever downloaded: the page says how to begin.
+    /// Nothing was ever downloaded and nothing waits: the page says how to begin.
     pub is_new: bool,
     /// Profiles that need a person.
     pub waiting_profiles: Vec<ProfileView>,
@@ -158,7 +158,7 @@ async fn show(State(host): State<Host>, visitor: Visitor) -> Result<Response, Er
     let mut waiting_profiles = profiles::list(&host, actor).await?;
     waiting_profiles.retain(|profile| !profile.attention.is_empty());
     let body = OverviewPage {
-        is_new: runs.is_empty(),
+        is_new: runs.is_empty() && waiting_profiles.is_empty(),
         is_calm: waiting_profiles.is_empty()
             && waiting_runs.is_empty()
             && waiting_rules.is_empty()
