@@ -123,7 +123,7 @@ impl Drive {
             process: RunProcess::Activity,
             kind: history::kind_of(planned.since),
             since: Some(planned.since),
-            trigger: "download",
+            trigger: "the_download_before_it",
             created_by: system.id.as_str(),
             now_ms: now,
         };
