@@ -4,6 +4,9 @@ import { randomBytes } from "node:crypto";
 import http from "node:http";
 import Provider from "oidc-provider";
 
+// The library tells its news by console.log; standard output is for the one line that is read.
+const say = console.log.bind(console);
+console.log = console.error;
 const PERSON = "ana@directory.example";
 const callback = process.argv[2];
 const secret = () => randomBytes(32).toString("base64url");
@@ -52,7 +55,7 @@ server.listen(0, "127.0.0.1", () => {
       response.end(String(error));
     });
   });
-  console.log(JSON.stringify({ issuer, person: PERSON, code_secret: codeSecret, machine_secret: machineSecret }));
+  say(JSON.stringify({ issuer, person: PERSON, code_secret: codeSecret, machine_secret: machineSecret }));
 });
 
 process.stdin.resume();
