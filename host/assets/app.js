@@ -46,6 +46,49 @@
     });
   });
 
+  // A secret can be looked at while it is typed, never after.
+  document.querySelectorAll("[data-reveal]").forEach(function (button) {
+    var field = document.getElementById(button.dataset.reveal);
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      var hides = field.type === "text";
+      field.type = hides ? "password" : "text";
+      button.textContent = hides ? "Show" : "Hide";
+    });
+  });
+
+  // The guide follows the field in focus.
+  document.addEventListener("focusin", function (event) {
+    document.querySelectorAll("[data-guide]").forEach(function (part) {
+      part.classList.toggle("now", part.dataset.guide === event.target.id);
+    });
+  });
+
+  // What was typed and not saved survives Back and an ended session; a secret is never kept.
+  document.querySelectorAll("form[data-keep]").forEach(function (form) {
+    var key = "typed:" + form.getAttribute("action");
+    var fields = Array.prototype.filter.call(form.elements, function (field) {
+      return field.name && field.type !== "hidden" && field.type !== "password" && field.type !== "submit";
+    });
+    var saved = window.location.search.indexOf("done=") >= 0 || form.querySelector("[aria-invalid]");
+    var kept = saved ? null : JSON.parse(window.sessionStorage.getItem(key) || "null");
+    var version = form.elements.version ? form.elements.version.value : "";
+    if (kept && kept.version === version) {
+      fields.forEach(function (field) {
+        if (field.name in kept.typed) {
+          field.value = kept.typed[field.name];
+        }
+      });
+    }
+    form.addEventListener("input", function () {
+      var typed = {};
+      fields.forEach(function (field) {
+        typed[field.name] = field.value;
+      });
+      window.sessionStorage.setItem(key, JSON.stringify({ version: version, typed: typed }));
+    });
+  });
+
   var problem = document.getElementById("problem");
   if (problem) {
     problem.focus();

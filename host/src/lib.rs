@@ -2,6 +2,7 @@
 //!
 //! Directions: `kernel` <- pure files <- `store.rs`, `service.rs` <- `pages.rs`, `api.rs`, `jobs.rs`, `cli` <- `app`.
 
+pub mod aliases;
 pub mod api;
 pub mod app;
 pub mod audit;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { playbook } from "./playbook.mjs";
 import { browser as launch, check, demo, findings, shot, verdict, window } from "./stage.mjs";
 
 const seatwise = await demo(process.argv[2], ["Ana", "Ben"]);
@@ -42,8 +43,10 @@ await check("every_page_names_the_private_targets_that_are_open", async () => {
 const PAGES = {
   overview: ["/", "Overview"],
   position: ["/position", "Position"],
+  connect: ["/connect", "Connectors"],
   profiles: ["/profiles", "Integration profiles"],
   profile: ["/profiles/PRF0001001", "SFDC Org1"],
+  aliases: ["/aliases", "Connection and credential aliases"],
   runs: ["/runs", "Runs"],
   run: ["/runs/RUN0001001", "RUN0001001"],
   subscriptions: ["/subscriptions", "Subscriptions"],
@@ -459,6 +462,7 @@ await check("without_javascript_pages_read_and_forms_work", async () => {
   await plain.context.close();
 });
 
+await playbook(process.argv[2], browser);
 await browser.close();
 await seatwise.stop();
 process.exit(verdict());

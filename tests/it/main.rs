@@ -12,6 +12,7 @@ mod grants;
 mod history;
 mod licences;
 mod mail;
+mod playbook;
 mod property;
 mod reclaim;
 mod reclaim_crash;

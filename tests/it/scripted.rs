@@ -260,6 +260,7 @@ impl Desk {
                 data_dir: database.folder().to_owned(),
                 public_url: "http://127.0.0.1".to_owned(),
                 mail: None,
+                outbound: Vec::new(),
             },
             stop: seatwise::app::stop::Stop::default(),
         });

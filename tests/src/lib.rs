@@ -2,6 +2,7 @@
 //!
 //! Nothing here is linked into the product.
 
+pub mod browser;
 pub mod company;
 pub mod database;
 pub mod deed;

@@ -357,6 +357,7 @@ pub fn host(
             data_dir: folder.to_owned(),
             public_url: "http://127.0.0.1".to_owned(),
             mail: None,
+            outbound: Vec::new(),
         },
         stop: seatwise::app::stop::Stop::default(),
     })

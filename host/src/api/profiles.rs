@@ -11,7 +11,8 @@ use super::body::{Body, List};
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
 use crate::profiles::model::{ProfileEvent, WriteMode};
-use crate::profiles::{CheckView, NewProfile, ProfileView, service};
+use crate::profiles::service::AliasLine;
+use crate::profiles::{CheckView, NewProfile, PlaybookView, ProfileView, service};
 use crate::sync::{self, RunView};
 use crate::web::gate::Caller;
 use crate::web::profiles::unknown_mode;
@@ -42,6 +43,20 @@ pub fn routes() -> Vec<Route> {
             Permission::Read,
             "One profile, by number, name or id",
             show,
+        ),
+        Route::api(
+            Method::GET,
+            "/api/v1/profiles/{number}/playbook",
+            Permission::Read,
+            "The tasks of a profile's playbook with their state, what was answered and what the org said",
+            playbook,
+        ),
+        Route::api(
+            Method::GET,
+            "/api/v1/aliases",
+            Permission::Read,
+            "Connection and credential aliases, with what a child takes over and where each value comes from",
+            aliases,
         ),
         Route::api(
             Method::POST,
@@ -161,6 +176,23 @@ async fn show(
     Path(number): Path<String>,
 ) -> Result<Json<ProfileView>, Error> {
     Ok(Json(service::get(&host, &actor, &number).await?))
+}
+
+async fn playbook(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(number): Path<String>,
+) -> Result<Json<PlaybookView>, Error> {
+    Ok(Json(
+        crate::profiles::playbook::service::view(&host, &actor, &number).await?,
+    ))
+}
+
+async fn aliases(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+) -> Result<Json<List<AliasLine>>, Error> {
+    Ok(List::all(service::list_aliases(&host, &actor).await?))
 }
 
 async fn check(

@@ -52,6 +52,8 @@ pub struct HostOptions {
     pub public_url: String,
     /// The mail server; without one here an administrator may set it on a page.
     pub mail: Option<MailServer>,
+    /// Addresses that this host's requests come from, as a vendor sees them; for allow-lists.
+    pub outbound: Vec<String>,
 }
 
 impl Deref for Host {

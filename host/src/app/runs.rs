@@ -8,12 +8,13 @@ use super::host::Host;
 use crate::catalog::service as catalog;
 use crate::catalog::service::CatalogError;
 use crate::connectors::ConnectorError;
+use crate::entitlements::service::{self as entitlements, EnteredPrice, EntitlementError};
 use crate::jobs::{self, Claimed, JobError, JobOutcome};
-use crate::kernel::RunId;
+use crate::kernel::{OrgId, RunId};
 use crate::notify::service::{self as notify, PutOff};
 use crate::notify::{Deliverer, Message, Trouble};
 use crate::people::service as people;
-use crate::profiles::ProfileSource;
+use crate::profiles::{ProfileSource, acting};
 use crate::reclamation::{ReclamationError, follow, planning, rules};
 use crate::reconciliation::ReconciliationError;
 use crate::reconciliation::service as reconciliation;
@@ -54,6 +55,8 @@ enum AfterError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
+    Entitlement(#[from] EntitlementError),
+    #[error(transparent)]
     Reclamation(#[from] ReclamationError),
     #[error(transparent)]
     Reconciliation(#[from] ReconciliationError),
@@ -80,6 +83,7 @@ async fn follow(host: &Host, job: &Claimed) -> Result<(), AfterError> {
     let mut tx = host.store.begin().await?;
     jobs::hold(&mut tx, job).await?;
     catalog::recognise(host, &mut tx, &manifest).await?;
+    price(host, &mut tx, &ended.connector_id, &ended.organization).await?;
     people::match_accounts(host, &mut tx, &ended.organization).await?;
     tx.commit().await?;
     let mut tx = host.store.begin().await?;
@@ -90,6 +94,34 @@ async fn follow(host: &Host, job: &Claimed) -> Result<(), AfterError> {
     planning::wake(host, &mut tx, &ended.organization).await?;
     reconciliation::reconcile_in(host, &mut tx, "run").await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// Prices entered with the connection become estimates, where nobody has said yet what a seat costs.
+async fn price(
+    host: &Host,
+    tx: &mut Tx,
+    connector: &str,
+    organization: &OrgId,
+) -> Result<(), AfterError> {
+    let Some(entered) = acting::prices_for(tx, organization).await? else {
+        return Ok(());
+    };
+    let note = format!("Entered when {} was connected", entered.number);
+    for price in &entered.prices {
+        let Some(product) = catalog::product_of(tx, connector, &price.identifier).await? else {
+            continue;
+        };
+        let one = EnteredPrice {
+            product: &product,
+            organization,
+            price: &price.price,
+            currency: &entered.currency,
+            by: &entered.by,
+            note: &note,
+        };
+        entitlements::keep_price(host, tx, &one).await?;
+    }
     Ok(())
 }
 

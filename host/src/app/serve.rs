@@ -30,19 +30,21 @@ const TOKEN_DAYS: i64 = 30;
 /// [`StartError`], each with what to do.
 pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
     let listener = listen(args.listen).await?;
-    let public_url = format!(
-        "http://{}",
-        listener.local_addr().map_err(|source| StartError::Listen {
-            address: args.listen,
-            source
-        })?
-    );
+    let address = listener.local_addr().map_err(|source| StartError::Listen {
+        address: args.listen,
+        source,
+    })?;
+    let public_url = args
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
     let host = start::open(Start {
         data: &args.data,
         database: args.database.as_deref(),
         public_url: public_url.clone(),
         allow: &args.allow_target,
         mail: mail_server(&args).await?,
+        outbound: &args.outbound_address,
         clock: Arc::new(SystemClock),
         faults: Arc::new(NoFaults),
     })

@@ -77,6 +77,8 @@ pub struct Start<'a> {
     pub allow: &'a [String],
     /// The mail server, where the operator names it.
     pub mail: Option<MailServer>,
+    /// Addresses that its requests come from.
+    pub outbound: &'a [String],
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// Effect points.
@@ -124,6 +126,7 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
             data_dir: start.data.to_owned(),
             public_url: start.public_url,
             mail: start.mail,
+            outbound: start.outbound.to_vec(),
         },
         stop: Stop::default(),
     });

@@ -175,6 +175,19 @@ pub async fn get_product(tx: &mut Tx, key: &str) -> Result<ProductView, CatalogE
         .ok_or_else(|| CatalogError::NoProduct(key.to_owned()))
 }
 
+/// The product that a vendor's key stands for, once it is recognised.
+///
+/// # Errors
+/// The database's own.
+pub async fn product_of(
+    tx: &mut Tx,
+    connector: &str,
+    identifier: &str,
+) -> Result<Option<ProductId>, StoreError> {
+    let known = store::find_identifier(tx, connector, identifier).await?;
+    Ok(known.and_then(|known| known.product_id))
+}
+
 /// All products.
 ///
 /// # Errors

@@ -186,6 +186,17 @@ pub struct ServeArgs {
     /// File that holds the password of the mail server's user
     #[arg(long, env = "SEATWISE_MAIL_PASSWORD_FILE", value_name = "FILE")]
     pub mail_password_file: Option<PathBuf>,
+    /// Where people reach this host, when a proxy stands before it; sign-in links and callback URLs begin with it
+    #[arg(long, env = "SEATWISE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// An address that requests of this host come from, as a vendor sees it; shown where an allow-list at the vendor wants it
+    #[arg(
+        long,
+        env = "SEATWISE_OUTBOUND_ADDRESS",
+        value_delimiter = ',',
+        value_name = "ADDR"
+    )]
+    pub outbound_address: Vec<String>,
 }
 
 /// `demo`.

@@ -123,6 +123,9 @@ impl IntoProblem for EntitlementError {
     }
 }
 
+/// How long an entered price holds: until somebody enters the contract, with room for years.
+const PRICE_DAYS: i64 = 3_650;
+
 /// Rights to add.
 #[derive(Clone, Debug)]
 pub struct NewEntitlement {
@@ -376,6 +379,75 @@ pub async fn active_rights(
 /// The database's own.
 pub async fn allocations(tx: &mut Tx, day: Day) -> Result<Vec<(ProductId, i64, i64)>, StoreError> {
     store::allocations(tx, day).await
+}
+
+/// A price that was entered with a connection, for one seat and a year.
+#[derive(Clone, Debug)]
+pub struct EnteredPrice<'a> {
+    /// Of this product.
+    pub product: &'a ProductId,
+    /// Where the product is held.
+    pub organization: &'a OrgId,
+    /// Such as `1800`.
+    pub price: &'a str,
+    /// Three letters.
+    pub currency: &'a str,
+    /// Principal who entered it.
+    pub by: &'a str,
+    /// Where it was entered, for the record's note.
+    pub note: &'a str,
+}
+
+/// Keeps an entered price as an estimate without rights, where nobody has said yet what a seat costs; any better source replaces
+/// it. Answers whether it was kept.
+///
+/// # Errors
+/// [`EntitlementError::Money`] for a price that is none.
+pub async fn keep_price(
+    host: &Host,
+    tx: &mut Tx,
+    entered: &EnteredPrice<'_>,
+) -> Result<bool, EntitlementError> {
+    let now_ms = host.now_ms();
+    let today = Day::of_ms(now_ms);
+    if seat_price(tx, entered.product, entered.organization, today)
+        .await?
+        .is_some()
+    {
+        return Ok(false);
+    }
+    let price = UnitPrice::parse(entered.price.trim(), entered.currency.parse()?)?;
+    let id = EntitlementId::mint(now_ms, &*host.chance);
+    let number = numbers::next(tx, Series::Entitlement).await?;
+    let source = SourceOfRights::Estimate;
+    let row = NewRow {
+        id: &id,
+        number: &number,
+        product: entered.product,
+        organization: None,
+        is_shared: false,
+        rights: None,
+        price,
+        period: Period::Year,
+        starts_on: today,
+        ends_on: today.plus_days(PRICE_DAYS),
+        source: source.as_str(),
+        source_rank: source.rank(),
+        note: Some(entered.note),
+        by: entered.by,
+        now_ms,
+    };
+    store::insert(tx, &row).await.map_err(dangling)?;
+    let view = get_in(tx, host, &number).await?;
+    changed(
+        host,
+        tx,
+        &Actor::system(),
+        "entitlement.price_entered",
+        &view,
+    )
+    .await?;
+    Ok(true)
 }
 
 /// What one seat of a product costs for a year in an organization on a day: the contract's price where it is shared, else

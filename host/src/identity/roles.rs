@@ -201,6 +201,11 @@ pub enum Via {
         /// Empty: everything its principal may.
         scopes: BTreeSet<Permission>,
     },
+    /// A hand-over link: somebody without an account answers one task for the actor.
+    HandOver {
+        /// For whom it was made, in the actor's words.
+        recipient: String,
+    },
     /// The host itself: timers, generated rules.
     System,
 }
@@ -280,6 +285,7 @@ impl Actor {
         let allowed = match &self.via {
             Via::System => permission != Permission::Approve,
             Via::Session { .. } => by_role,
+            Via::HandOver { .. } => by_role && permission == Permission::ManageProfiles,
             Via::Token { scopes, .. } => {
                 by_role && (scopes.is_empty() || scopes.contains(&permission))
             }
@@ -310,6 +316,7 @@ impl Actor {
         match &self.via {
             Via::Session { .. } => "page".to_owned(),
             Via::Token { token, .. } => format!("token {token}"),
+            Via::HandOver { recipient } => format!("hand-over to {recipient}"),
             Via::System => "system".to_owned(),
         }
     }

@@ -83,6 +83,8 @@ ids! {
     OrgId = "org";
     /// An integration profile.
     ProfileId = "prof";
+    /// A link by which somebody answers one task of a playbook.
+    HandOverId = "hand";
     /// A piece of due work.
     JobId = "job";
     /// A download run.

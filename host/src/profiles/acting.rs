@@ -1,6 +1,7 @@
 //! What reclaim must know of the profile that speaks for an organization.
 
 use super::model::{ProfileState, WriteMode};
+use super::playbook::{Answers, Price};
 use super::store;
 use crate::app::host::Host;
 use crate::jobs::{JobKind, NewJob};
@@ -38,6 +39,62 @@ pub async fn acting_for(tx: &mut Tx, organization: &OrgId) -> Result<Option<Acti
         write_mode: row.write_mode,
         quota_percent: row.quota_percent,
     }))
+}
+
+/// Prices that were entered when an organization was connected.
+#[derive(Clone, Debug)]
+pub struct EnteredPrices {
+    /// Number of the profile.
+    pub number: String,
+    /// Three letters.
+    pub currency: String,
+    /// By the vendor's key, for a year.
+    pub prices: Vec<Price>,
+    /// Who entered them: they may not approve by them.
+    pub by: String,
+}
+
+/// The prices entered for an organization's licences; `None` when there are none.
+///
+/// # Errors
+/// The database's own.
+pub async fn prices_for(
+    tx: &mut Tx,
+    organization: &OrgId,
+) -> Result<Option<EnteredPrices>, StoreError> {
+    let Some(row) = store::find_by_organization(tx, organization).await? else {
+        return Ok(None);
+    };
+    let answers = Answers::parse(&row.answers);
+    Ok(answers
+        .currency
+        .zip(answers.priced_by)
+        .filter(|_| !answers.prices.is_empty())
+        .map(|(currency, by)| EnteredPrices {
+            number: row.number,
+            currency,
+            prices: answers.prices,
+            by,
+        }))
+}
+
+/// The days without activity that a rule of this connector begins with: the most careful of its published profiles.
+///
+/// # Errors
+/// The database's own.
+pub async fn threshold_for(tx: &mut Tx, connector: &str) -> Result<i64, StoreError> {
+    let mut days = None;
+    for row in store::list(tx).await? {
+        let acts = matches!(row.state, ProfileState::Published | ProfileState::Paused);
+        if row.connector != connector || !acts {
+            continue;
+        }
+        if let Some(alias) = crate::aliases::service::find(tx, row.alias.as_str()).await? {
+            let own = alias.effective.threshold_days.value;
+            days = Some(days.map_or(own, |known: i64| known.max(own)));
+        }
+    }
+    Ok(days.unwrap_or(crate::aliases::model::DEFAULT_THRESHOLD_DAYS))
 }
 
 /// Looks after an organization's candidates soon.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use seatwise_runtime::Manifest;
-use seatwise_runtime::contract::connection::{Environment, Verdict};
+use seatwise_runtime::contract::connection::{CheckInfo, Environment, Verdict};
 use serde_json::json;
 
 use super::error::ProfileError;
 use super::model::{self, ProfileEvent};
+use super::playbook::Answers;
+use super::playbook::checks::fits;
 use super::service::{ProfileView, get, need, plan_next, read};
 use super::store::{self, CheckView, ProfileRow};
 use crate::app::host::Host;
@@ -65,6 +67,13 @@ pub async fn publish(host: &Host, actor: &Actor, key: &str) -> Result<ProfileVie
         .identify()
         .await
         .map_err(|error| ProfileError::Vendor(link.explain(&error)))?;
+    let chosen = Answers::parse(&row.answers).environment;
+    if !fits(chosen.as_deref(), environment(told.environment)) {
+        return Err(ProfileError::Environment {
+            chosen: chosen.unwrap_or_default(),
+            found: environment(told.environment).to_owned(),
+        });
+    }
     let link = link.remembering(told.memo.clone());
     let checks = run_checks(&link).await?;
     let failed: Vec<CheckView> = checks
@@ -170,7 +179,7 @@ pub fn environment(environment: Environment) -> &'static str {
     }
 }
 
-async fn open(host: &Host, row: &ProfileRow) -> Result<OrgLink, ProfileError> {
+pub(super) async fn open(host: &Host, row: &ProfileRow) -> Result<OrgLink, ProfileError> {
     let manifest: Arc<Manifest> = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
     let granted_scopes = {
@@ -196,34 +205,57 @@ async fn run_checks(link: &OrgLink) -> Result<Vec<CheckView>, ProfileError> {
     let vendor = |error| ProfileError::Vendor(link.explain(&error));
     let mut results = Vec::new();
     for info in link.checks().await.map_err(vendor)? {
-        let began = Instant::now();
-        let (verdict, evidence, fix) = match link.check(&info.id).await {
-            Ok(result) => (verdict(result.verdict), result.evidence, result.fix),
-            Err(error) => {
-                let problem = link.explain(&error);
-                ("fail", problem.message, Some(problem.fix.text))
-            }
-        };
+        let judged = run_check(link, &info.id).await;
         results.push(CheckView {
+            serves: served(&info),
             id: info.id,
             title: info.title,
-            serves: info
-                .serves
-                .iter()
-                .map(|process| {
-                    format!("{process:?}")
-                        .to_lowercase()
-                        .replace("process::", "")
-                })
-                .collect(),
             is_mandatory: info.mandatory,
-            verdict: verdict.to_owned(),
-            evidence,
-            fix,
-            took_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+            verdict: judged.verdict,
+            evidence: judged.evidence,
+            fix: judged.fix,
+            took_ms: judged.took_ms,
         });
     }
     Ok(results)
+}
+
+/// What one check came to.
+pub(super) struct Judged {
+    pub(super) verdict: String,
+    pub(super) evidence: String,
+    pub(super) fix: Option<String>,
+    pub(super) took_ms: i64,
+}
+
+/// Runs one check; that it could not run is a failure with its own fix.
+pub(super) async fn run_check(link: &OrgLink, id: &str) -> Judged {
+    let began = Instant::now();
+    let (verdict, evidence, fix) = match link.check(id).await {
+        Ok(result) => (verdict(result.verdict), result.evidence, result.fix),
+        Err(error) => {
+            let problem = link.explain(&error);
+            ("fail", problem.message, Some(problem.fix.text))
+        }
+    };
+    Judged {
+        verdict: verdict.to_owned(),
+        evidence,
+        fix,
+        took_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+/// The processes that a check serves, in the manifest's words.
+pub(super) fn served(info: &CheckInfo) -> Vec<String> {
+    info.serves
+        .iter()
+        .map(|process| {
+            format!("{process:?}")
+                .to_lowercase()
+                .replace("process::", "")
+        })
+        .collect()
 }
 
 fn verdict(verdict: Verdict) -> &'static str {

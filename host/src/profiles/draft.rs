@@ -1,5 +1,7 @@
 //! Making a draft: what a person types, judged field by field before a secret is stored for it.
 
+use std::collections::BTreeMap;
+
 use seatwise_runtime::Manifest;
 use seatwise_runtime::contract::types::Failure;
 use seatwise_runtime::manifest::ErrorPlace;
@@ -9,9 +11,10 @@ use zeroize::Zeroizing;
 
 use super::error::ProfileError;
 use super::model::{self, ProfileFault};
-use super::schedule;
+use super::playbook::service::inherit;
 use super::service::{ProfileView, get};
 use super::store::{self, NewRow};
+use crate::aliases::model::{DEFAULT_CRON, DEFAULT_ZONE};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::connectors::explain;
@@ -90,8 +93,8 @@ pub async fn create(
         parent: parent.as_ref(),
         login_url: login_url.as_str(),
         settings: &settings,
-        schedule_cron: schedule::DEFAULT_CRON,
-        schedule_zone: schedule::DEFAULT_ZONE,
+        schedule_cron: DEFAULT_CRON,
+        schedule_zone: DEFAULT_ZONE,
         by: &actor.id,
         now_ms,
     };
@@ -102,6 +105,8 @@ pub async fn create(
             error.into()
         }
     })?;
+    let own = own_settings(&manifest, &new.settings, &settings);
+    inherit(host, &mut tx, &alias, |set| set.settings = own).await?;
     let credential = NewCredential {
         grant_kind: new.grant,
         client_id: new.client_id,
@@ -164,7 +169,10 @@ pub(super) fn allowed(
 }
 
 /// Typed settings as the manifest's schema wants them, over its defaults.
-fn settings(manifest: &Manifest, typed: &[(String, String)]) -> Result<String, ProfileError> {
+pub(super) fn settings(
+    manifest: &Manifest,
+    typed: &[(String, String)],
+) -> Result<String, ProfileError> {
     let mut values: Map<String, Value> = manifest.settings.defaults();
     for (name, text) in typed {
         if !manifest.settings.properties.contains_key(name) {
@@ -198,4 +206,25 @@ fn settings(manifest: &Manifest, typed: &[(String, String)]) -> Result<String, P
         );
     }
     Ok(values.to_string())
+}
+
+/// What an alias sets itself of the settings that are taken over: only what was typed.
+fn own_settings(
+    manifest: &Manifest,
+    typed: &[(String, String)],
+    judged: &str,
+) -> BTreeMap<String, Value> {
+    let judged: Map<String, Value> = serde_json::from_str(judged).unwrap_or_default();
+    typed
+        .iter()
+        .filter(|(name, _)| {
+            manifest
+                .settings
+                .properties
+                .get(name)
+                .is_some_and(|property| property.inherited)
+        })
+        .filter_map(|(name, _)| Some((name.clone(), judged.get(name)?.clone())))
+        .filter(|(_, value)| value.as_str() != Some(""))
+        .collect()
 }

@@ -7,10 +7,91 @@ use super::schedule::ScheduleError;
 use super::store::CheckView;
 use crate::connectors::ConnectorError;
 use crate::credentials::CredentialError;
+use crate::identity::IdentityError;
 use crate::identity::roles::Denied;
 use crate::kernel::{IntoProblem, Problem};
 use crate::store::StoreError;
 use crate::sync::SyncError;
+
+/// An answer of the playbook that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerFault {
+    /// Nobody was chosen, or nobody there is.
+    #[error("there is no such person to own it")]
+    Owner,
+    /// No kind of org was chosen.
+    #[error("no kind of org is chosen")]
+    Environment,
+    /// For whom a hand-over is.
+    #[error("a hand-over needs a name of 1 to 80 characters")]
+    Recipient,
+    /// Not a currency.
+    #[error("the currency is not one of three letters that is in use")]
+    Currency,
+    /// Not a price; its row, from 0.
+    #[error("`{1}` is not a price")]
+    Price(usize, String),
+    /// Not a whole number within bounds.
+    #[error("the number must lie between {least} and {most}")]
+    Number {
+        /// The field.
+        field: &'static str,
+        /// Smallest.
+        least: i64,
+        /// Largest.
+        most: i64,
+    },
+}
+
+impl IntoProblem for AnswerFault {
+    fn problem(&self) -> Problem {
+        let message = self.to_string();
+        match self {
+            Self::Owner => Problem::new(
+                "playbook.owner",
+                422,
+                message,
+                "Choose somebody from the list",
+            )
+            .at("owner"),
+            Self::Environment => Problem::new(
+                "playbook.environment",
+                422,
+                message,
+                "Choose the kind of org that you connect",
+            )
+            .at("environment"),
+            Self::Recipient => Problem::new(
+                "playbook.recipient",
+                422,
+                message,
+                "Say who gets the link, such as the name of the vendor's administrator",
+            )
+            .at("recipient"),
+            Self::Currency => Problem::new(
+                "playbook.currency",
+                422,
+                message,
+                "Enter three letters such as EUR or USD",
+            )
+            .at("currency"),
+            Self::Price(at, _) => Problem::new(
+                "playbook.price",
+                422,
+                message,
+                "Enter an amount such as 1800 or 0.035, or leave it empty",
+            )
+            .at(&format!("price.{at}")),
+            Self::Number { field, .. } => Problem::new(
+                "playbook.number",
+                422,
+                message,
+                "Enter a whole number within the bounds, or leave it empty to take it over",
+            )
+            .at(field),
+        }
+    }
+}
 
 /// Why a profile could not be made or moved.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +125,43 @@ pub enum ProfileError {
     /// A mandatory check failed.
     #[error("{} of the mandatory checks did not pass", .0.len())]
     Checks(Vec<CheckView>),
+    /// The org is not of the kind that was chosen.
+    #[error("you chose {chosen}, but the org says that it is {found}")]
+    Environment {
+        /// Chosen.
+        chosen: String,
+        /// As the org says.
+        found: String,
+    },
+    /// Somebody saved the task since the form was shown.
+    #[error("this task was changed by {by} in another tab or window")]
+    Stale {
+        /// `you`, or a name.
+        by: String,
+        /// Milliseconds UTC.
+        at_ms: i64,
+    },
+    /// The playbook has no such task, or it cannot be marked so.
+    #[error("the playbook has no task `{0}`")]
+    NoTask(String),
+    /// Sign-in and prices of a published profile are changed elsewhere.
+    #[error("the profile is published, so this task is closed")]
+    NotDraft,
+    /// Child aliases take values over from it.
+    #[error("other aliases take values over from it: {0}")]
+    HasChildren(String),
+    /// The profile has ended.
+    #[error("the profile has ended")]
+    Ended,
+    /// A hand-over link that is unknown, over or used.
+    #[error("this hand-over link is no longer good")]
+    HandOverSpent,
+    /// People could not be read.
+    #[error(transparent)]
+    Identity(IdentityError),
+    /// An answer of the playbook is wrong.
+    #[error(transparent)]
+    Answer(#[from] AnswerFault),
     /// Something typed is wrong.
     #[error(transparent)]
     Fault(#[from] ProfileFault),
@@ -110,6 +228,51 @@ impl IntoProblem for ProfileError {
                     .unwrap_or_else(|| "Run the checks and follow their fixes".to_owned()),
             )
             .with(json!({"failed": failed})),
+            Self::Environment { .. } => Problem::new(
+                "profile.environment",
+                422,
+                message,
+                "Choose the other kind of org, or sign in to the org you mean",
+            )
+            .at("environment"),
+            Self::Stale { .. } => Problem::new(
+                "playbook.stale",
+                409,
+                message,
+                "Both versions are shown below; save again to keep yours",
+            ),
+            Self::NoTask(_) => Problem::new(
+                "playbook.no_task",
+                404,
+                message,
+                "Go back to the playbook and choose a task there",
+            ),
+            Self::NotDraft => Problem::new(
+                "playbook.not_draft",
+                409,
+                message,
+                "Change the sign-in on the profile's page, and prices among the entitlements",
+            ),
+            Self::HasChildren(_) => Problem::new(
+                "profile.has_children",
+                409,
+                message,
+                "Delete or archive those first, or leave this one",
+            ),
+            Self::Ended => Problem::new(
+                "playbook.ended",
+                409,
+                message,
+                "Connect the org anew; the history of this profile stays",
+            ),
+            Self::HandOverSpent => Problem::new(
+                "playbook.hand_over_spent",
+                403,
+                message,
+                "A link takes one answer within 30 minutes; ask whoever sent it for a new one",
+            ),
+            Self::Identity(error) => error.problem(),
+            Self::Answer(error) => error.problem(),
             Self::Fault(error) => error.problem(),
             Self::Schedule(error) => error.problem(),
             Self::Credential(error) => error.problem(),

@@ -6,8 +6,10 @@
 pub mod acting;
 mod connect;
 mod draft;
+pub mod ending;
 mod error;
 pub mod model;
+pub mod playbook;
 pub mod schedule;
 pub mod service;
 pub mod signin;
@@ -15,7 +17,8 @@ mod source;
 mod store;
 
 pub use draft::NewProfile;
-pub use error::ProfileError;
+pub use error::{AnswerFault, ProfileError};
+pub use playbook::PlaybookView;
 pub use service::ProfileView;
 pub use source::ProfileSource;
 pub use store::CheckView;

@@ -4,15 +4,20 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::acting;
+use super::ending;
 use super::model::{self, ProfileEvent, WriteMode};
+use super::playbook::service::{effective, inherit};
 use super::schedule;
 use super::store::{self, ProfileRow};
+use crate::aliases::Origin;
+use crate::aliases::model::Schedule;
+use crate::aliases::service::{self as aliases, AliasView};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::credentials::{self, CredentialView};
 use crate::identity::roles::{Actor, Permission};
 use crate::jobs::{JobKind, NewJob};
-use crate::kernel::ProfileId;
+use crate::kernel::{OrgId, ProfileId};
 use crate::store::Tx;
 use crate::sync::{RunKind, StartRun};
 
@@ -38,8 +43,10 @@ pub struct ProfileView {
     pub parent_alias: Option<String>,
     /// Where it signs in.
     pub login_url: String,
-    /// The connected org, once identified.
+    /// The connected org, once published.
     pub organization: Option<String>,
+    /// Its id.
+    pub organization_id: Option<OrgId>,
     /// Production or sandbox, as the vendor says.
     pub environment: Option<String>,
     /// Draft, published, paused, archived.
@@ -97,6 +104,77 @@ pub async fn get(host: &Host, actor: &Actor, key: &str) -> Result<ProfileView, P
     view(&mut tx, row).await
 }
 
+/// An alias with what its profile adds: the address, org and secret that are never taken over.
+#[derive(Clone, Debug, Serialize)]
+pub struct AliasLine {
+    /// The alias.
+    pub alias: AliasView,
+    /// Number of its profile.
+    pub number: String,
+    /// Draft, published, paused, archived.
+    pub state: &'static str,
+    /// Where it signs in.
+    pub login_url: String,
+    /// The connected org.
+    pub organization: Option<String>,
+    /// What may be shown of its secret.
+    pub secret: Option<String>,
+    /// Settings that are taken over: title, value, where from.
+    pub settings: Vec<(String, String, Origin)>,
+}
+
+/// All aliases, each parent followed by its children.
+///
+/// # Errors
+/// [`ProfileError::Denied`].
+pub async fn list_aliases(host: &Host, actor: &Actor) -> Result<Vec<AliasLine>, ProfileError> {
+    actor.may(Permission::Read)?;
+    let mut tx = host.store.read().await?;
+    let rows = store::list(&mut tx).await?;
+    let mut lines = Vec::new();
+    for alias in aliases::list(&mut tx).await? {
+        // The newest profile of an alias speaks for it.
+        let Some(row) = rows.iter().rev().find(|row| row.alias == alias.id) else {
+            continue;
+        };
+        let credential = credentials::service::find(&mut tx, &alias.id).await?;
+        let manifest = host.connectors.manifest(&alias.connector)?;
+        let settings = manifest
+            .settings
+            .properties
+            .iter()
+            .filter(|(_, property)| property.inherited)
+            .map(|(name, property)| {
+                let set = alias.effective.settings.get(name);
+                let value = set
+                    .map(|set| set.value.clone())
+                    .or_else(|| property.default.clone());
+                let said = match value {
+                    Some(Value::String(text)) if text.is_empty() => "empty".to_owned(),
+                    Some(Value::String(text)) => text,
+                    other => other.map_or_else(String::new, |value| value.to_string()),
+                };
+                let origin = set.map_or(Origin::Default, |set| set.origin);
+                (property.title.clone(), said, origin)
+            })
+            .collect();
+        lines.push(AliasLine {
+            number: row.number.clone(),
+            state: row.state.as_str(),
+            login_url: row.login_url.clone(),
+            organization: row.organization_name.clone(),
+            secret: credential.map(|credential| {
+                credential
+                    .client_secret_ends_in
+                    .map_or_else(|| "stored".to_owned(), |ends| format!("ends in {ends}"))
+            }),
+            settings,
+            alias,
+        });
+    }
+    Ok(lines)
+}
+
 /// Starts a full run now, or names the one at work.
 ///
 /// # Errors
@@ -148,11 +226,9 @@ pub async fn scheduled(host: &Host, profile: &str) -> Result<Option<i64>, Profil
     )
     .await?;
     tx.commit().await?;
-    Ok(Some(schedule::next_run(
-        &row.schedule_cron,
-        &row.schedule_zone,
-        host.now_ms(),
-    )?))
+    let mut tx = host.store.read().await?;
+    let holds = effective(&mut tx, &row.alias).await?.schedule.value;
+    Ok(Some(schedule::next_free_run(&holds, host.now_ms())?))
 }
 
 /// Pauses, resumes or archives.
@@ -172,6 +248,9 @@ pub async fn change_state(
     let before = row.state;
     row.state = row.state.after(event)?;
     store::save(&mut tx, &row, &actor.id, now_ms).await?;
+    if row.state == model::ProfileState::Archived {
+        ending::forget_secret(host, &mut tx, actor, &row, "the profile was archived").await?;
+    }
     if row.state == model::ProfileState::Published {
         plan_next(host, &mut tx, &row, now_ms).await?;
     } else {
@@ -211,15 +290,17 @@ pub async fn set_schedule(
     let now_ms = host.now_ms();
     schedule::next_run(cron, zone, now_ms)?;
     let mut tx = host.store.begin().await?;
-    let mut row = need(&mut tx, key).await?;
+    let row = need(&mut tx, key).await?;
     let detail = json!({"from": [row.schedule_cron, row.schedule_zone], "to": [cron, zone]});
-    cron.clone_into(&mut row.schedule_cron);
-    zone.clone_into(&mut row.schedule_zone);
-    store::save(&mut tx, &row, &actor.id, now_ms).await?;
-    if row.state == model::ProfileState::Published {
-        crate::jobs::cancel(&mut tx, now_ms, &schedule_key(&row.id)).await?;
-        plan_next(host, &mut tx, &row, now_ms).await?;
-    }
+    let before = effective(&mut tx, &row.alias).await?.schedule.value;
+    inherit(host, &mut tx, &row.alias, |own| {
+        own.schedule = Some(Schedule {
+            cron: cron.to_owned(),
+            zone: zone.to_owned(),
+            freeze_days: before.freeze_days,
+        });
+    })
+    .await?;
     host.audit(
         &mut tx,
         actor,
@@ -287,18 +368,30 @@ fn schedule_key(profile: &ProfileId) -> String {
     format!("schedule:{profile}")
 }
 
+/// Plans the next run of a published profile by what holds now.
+pub(super) async fn plan_anew(
+    host: &Host,
+    tx: &mut Tx,
+    row: &ProfileRow,
+    now_ms: i64,
+) -> Result<(), ProfileError> {
+    crate::jobs::cancel(tx, now_ms, &schedule_key(&row.id)).await?;
+    plan_next(host, tx, row, now_ms).await
+}
+
 pub(super) async fn plan_next(
     host: &Host,
     tx: &mut Tx,
     row: &ProfileRow,
     now_ms: i64,
 ) -> Result<(), ProfileError> {
+    let holds = effective(tx, &row.alias).await?.schedule.value;
     let job = NewJob {
         kind: JobKind::Schedule,
         organization: row.organization.clone(),
         key: schedule_key(&row.id),
         subject: row.id.to_string(),
-        due_at: schedule::next_run(&row.schedule_cron, &row.schedule_zone, now_ms)?,
+        due_at: schedule::next_free_run(&holds, now_ms)?,
         payload: Value::Null,
     };
     host.wake(tx, &job).await?;
@@ -335,6 +428,7 @@ async fn view(tx: &mut Tx, row: ProfileRow) -> Result<ProfileView, ProfileError>
         parent_alias: row.parent_alias_name,
         login_url: row.login_url,
         organization: row.organization_name,
+        organization_id: row.organization,
         environment: row.environment,
         state: row.state.as_str(),
         write_mode: row.write_mode.as_str(),

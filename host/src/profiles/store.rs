@@ -27,6 +27,8 @@ pub(super) struct ProfileRow {
     pub(super) state: ProfileState,
     pub(super) write_mode: WriteMode,
     pub(super) settings: String,
+    /// What the playbook was answered, JSON.
+    pub(super) answers: String,
     pub(super) schedule_cron: String,
     pub(super) schedule_zone: String,
     pub(super) quota_percent: i64,
@@ -41,7 +43,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!("select p.id, p.number, p.name, p.connector_id, p.alias_id, a.name as alias_name, pa.name as parent_alias_name, c.login_url, \
      p.organization_id, o.name as organization_name, o.environment, o.memo, o.quota_used, o.quota_limit, p.state, p.write_mode, p.settings, \
-     p.schedule_cron, p.schedule_zone, p.quota_percent, p.attention, p.created_by, p.changed_by, p.version, j.due_at as next_run_at \
+     p.scope, p.schedule_cron, p.schedule_zone, p.quota_percent, p.attention, p.created_by, p.changed_by, p.version, j.due_at as next_run_at \
      from profiles p join aliases a on a.id = p.alias_id join connections c on c.alias_id = a.id \
      left join aliases pa on pa.id = a.parent_id left join organizations o on o.id = p.organization_id \
      left join jobs j on j.unique_key = 'schedule:' || p.id and j.state = 'due'", $tail)
@@ -75,6 +77,7 @@ fn profile(row: &AnyRow) -> Result<ProfileRow, StoreError> {
         state: ProfileState::parse(&state).ok_or_else(|| unknown("profile state", &state))?,
         write_mode: WriteMode::parse(&mode).ok_or_else(|| unknown("write mode", &mode))?,
         settings: row.try_get("settings")?,
+        answers: row.try_get("scope")?,
         schedule_cron: row.try_get("schedule_cron")?,
         schedule_zone: row.try_get("schedule_zone")?,
         quota_percent: row.try_get("quota_percent")?,
@@ -107,6 +110,32 @@ pub(super) async fn find_by_organization(
     .fetch_optional(tx.conn())
     .await?;
     row.as_ref().map(profile).transpose()
+}
+
+/// Deletes a profile that never ran, with its alias and connection.
+pub(super) async fn delete(tx: &mut Tx, row: &ProfileRow) -> Result<(), StoreError> {
+    for (text, id) in [
+        ("delete from profiles where id = $1", row.id.as_str()),
+        (
+            "delete from connections where alias_id = $1",
+            row.alias.as_str(),
+        ),
+        ("delete from aliases where id = $1", row.alias.as_str()),
+    ] {
+        sqlx::query(text).bind(id).execute(tx.conn()).await?;
+    }
+    Ok(())
+}
+
+/// Profiles of an alias, ended ones too.
+pub(super) async fn of_alias(tx: &mut Tx, alias: &AliasId) -> Result<Vec<ProfileRow>, StoreError> {
+    sqlx::query(select!(" where p.alias_id = $1 order by p.number"))
+        .bind(alias.as_str())
+        .fetch_all(tx.conn())
+        .await?
+        .iter()
+        .map(profile)
+        .collect()
 }
 
 pub(super) async fn list(tx: &mut Tx) -> Result<Vec<ProfileRow>, StoreError> {
@@ -360,13 +389,14 @@ pub(super) async fn put_checks(
         .bind(profile.as_str())
         .execute(tx.conn())
         .await?;
+    let numbered: Vec<(i64, &CheckView)> = (0..).zip(checks).collect();
     crate::store::bulk::insert(
         tx,
-        "insert into profile_checks (profile_id, check_id, title, serves, is_mandatory, verdict, evidence, fix, took_ms, checked_at) ",
+        "insert into profile_checks (profile_id, check_id, title, serves, is_mandatory, verdict, evidence, fix, took_ms, checked_at, position) ",
         "",
-        10,
-        checks,
-        |row, check| {
+        11,
+        &numbered,
+        |row, (position, check)| {
             row.push_bind(profile.as_str().to_owned())
                 .push_bind(check.id.clone())
                 .push_bind(check.title.clone())
@@ -376,7 +406,8 @@ pub(super) async fn put_checks(
                 .push_bind(check.evidence.clone())
                 .push_bind(check.fix.clone())
                 .push_bind(check.took_ms)
-                .push_bind(now_ms);
+                .push_bind(now_ms)
+                .push_bind(*position);
         },
     )
     .await?;
@@ -387,7 +418,7 @@ pub(super) async fn list_checks(
     tx: &mut Tx,
     profile: &ProfileId,
 ) -> Result<Vec<CheckView>, StoreError> {
-    let rows = sqlx::query("select check_id, title, serves, is_mandatory, verdict, evidence, fix, took_ms from profile_checks where profile_id = $1 order by is_mandatory desc, check_id")
+    let rows = sqlx::query("select check_id, title, serves, is_mandatory, verdict, evidence, fix, took_ms from profile_checks where profile_id = $1 order by position, check_id")
         .bind(profile.as_str())
         .fetch_all(tx.conn())
         .await?;

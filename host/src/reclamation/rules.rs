@@ -18,6 +18,7 @@ use crate::audit::Entry;
 use crate::identity::roles::{Actor, Permission};
 use crate::kernel::money::Money;
 use crate::kernel::{ApprovalId, Day, OrgId, ProductId, RuleId, RuleVersionId};
+use crate::profiles::acting;
 use crate::store::Tx;
 use crate::store::numbers::{self, Series};
 
@@ -35,6 +36,7 @@ pub async fn propose(
 ) -> Result<usize, ReclamationError> {
     let system = Actor::system();
     let products = store::products_without_rule(tx, &manifest.connector.id).await?;
+    let threshold_days = acting::threshold_for(tx, &manifest.connector.id).await?;
     let mut proposed = 0;
     for (product, name) in &products {
         let identifiers = store::identifiers_of(tx, product)
@@ -51,7 +53,10 @@ pub async fn propose(
             RuleId::mint(now_ms, &*host.chance),
             RuleVersionId::mint(now_ms, &*host.chance),
         );
-        let deciding = Deciding::generated(&action.id);
+        let deciding = Deciding {
+            threshold_days,
+            ..Deciding::generated(&action.id)
+        };
         let wording = Wording {
             name: format!("{name}: unused seats"),
             note: String::new(),

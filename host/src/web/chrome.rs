@@ -108,7 +108,9 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
     (
         "Connect",
         &[
+            ("Connectors", "/connect", "layout-grid"),
             ("Profiles", "/profiles", "plug"),
+            ("Aliases", "/aliases", "key"),
             ("Runs", "/runs", "refresh"),
         ],
     ),
@@ -153,6 +155,15 @@ pub(super) type Entry = (&'static str, &'static str, &'static str);
 /// What was done, said after the redirect. Closed, so that an address cannot put words on our pages.
 const DONE: &[(&str, &str)] = &[
     ("checked", "The checks have run."),
+    (
+        "checking",
+        "Saved. The checks run now, one by one; you may leave and come back.",
+    ),
+    ("task-saved", "Saved."),
+    (
+        "deleted",
+        "The draft is deleted, with its alias and its secret.",
+    ),
     (
         "published",
         "The profile is published and its first run is queued.",

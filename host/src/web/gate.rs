@@ -83,9 +83,9 @@ fn token_first() -> Problem {
     )
 }
 
-/// True for addresses that answer without a session: health, sign-in and the embedded files its page loads.
+/// True for addresses that answer without a session: health, sign-in, a handed-over task, and the embedded files its page loads.
 fn is_open(path: &str) -> bool {
-    path == "/healthz" || path == "/sign-in" || path.starts_with("/assets/")
+    matches!(path, "/healthz" | "/sign-in" | "/hand-over") || path.starts_with("/assets/")
 }
 
 /// The outermost check; see the module.

@@ -14,6 +14,7 @@ pub mod words;
 
 mod accounts;
 mod actions;
+mod aliases;
 mod audit;
 mod batches;
 mod candidates;
@@ -39,8 +40,14 @@ mod signin;
 mod tokens;
 mod webhooks;
 
+mod connect;
+mod hand_over;
+mod playbook;
+mod playbook_fields;
+mod playbook_live;
+mod playbook_parts;
+mod playbook_scope;
 mod position;
-mod profile_form;
 pub mod profiles;
 pub use error::Error;
 pub use routes::router;

@@ -9,7 +9,6 @@ use super::Error;
 use super::chrome::{self, Chrome, Done};
 use super::error::told;
 use super::gate::Visitor;
-use super::profile_form;
 use super::routes::Route;
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
@@ -21,10 +20,10 @@ use crate::sync::{self, RunView};
 /// Runs shown with a profile.
 const RUNS: i64 = 5;
 
-/// The addresses of this file and of the form beside it.
+/// The addresses of this file.
 pub fn routes() -> Vec<Route> {
     const MANAGE: Permission = Permission::ManageProfiles;
-    let mut all = vec![
+    vec![
         Route::page(
             Method::GET,
             "/profiles",
@@ -95,9 +94,7 @@ pub fn routes() -> Vec<Route> {
             "Sets when it collects by itself",
             schedule,
         ),
-    ];
-    all.extend(profile_form::routes());
-    all
+    ]
 }
 
 #[derive(Serialize)]

@@ -169,8 +169,12 @@ pub fn table() -> Vec<Route> {
     all.extend(super::models::routes());
     all.extend(super::entitlements::routes());
     all.extend(super::people::routes());
+    all.extend(super::connect::routes());
     all.extend(super::profiles::routes());
     all.extend(super::connection::routes());
+    all.extend(super::aliases::routes());
+    all.extend(super::playbook::routes());
+    all.extend(super::hand_over::routes());
     all.extend(super::position::routes());
     all.extend(super::rules::routes());
     all.extend(super::candidates::routes());

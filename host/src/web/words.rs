@@ -13,6 +13,8 @@ pub fn tone(state: &str) -> &'static str {
         | "planned" | "superseded" => "chip-warn",
         "failed" | "fail" | "needs_sign_in" | "refused" | "not_compliant" | "stale" => "chip-bad",
         "running"
+        | "in_progress"
+        | "waiting"
         | "queued"
         | "applying"
         | "awaiting_user"

@@ -8,6 +8,7 @@
 
 mod grants;
 mod patterns;
+pub mod playbook;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use grants::{
     GrantOffer, IdentityAddress, Pkce,
 };
 pub use patterns::{HostPattern, PathPattern};
+pub use playbook::Playbook;
 pub use settings::{Property, PropertyType, Settings};
 
 use crate::limits;
@@ -56,6 +58,9 @@ pub struct Manifest {
     /// What a vendor's error means for a person. The first match wins.
     #[serde(default)]
     pub errors: Vec<ErrorRule>,
+    /// What the guided set-up says about this vendor.
+    #[serde(default)]
+    pub playbook: Playbook,
 }
 
 /// The head of a manifest.

@@ -73,6 +73,17 @@ pub struct Property {
     /// An example for the field's placeholder.
     #[serde(rename = "x-example", default, skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+    /// Taken over by further orgs of the same vendor unless they set it themselves.
+    #[serde(rename = "x-inherited", default, skip_serializing_if = "is_not")]
+    pub inherited: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_not(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Settings {

@@ -53,7 +53,42 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     }
     settings(manifest)?;
     products(manifest)?;
-    errors(manifest)
+    errors(manifest)?;
+    playbook(manifest)
+}
+
+fn playbook(manifest: &Manifest) -> Result<(), ManifestError> {
+    let playbook = &manifest.playbook;
+    unique(
+        "[[playbook.prepare]]",
+        playbook.prepare.iter().map(|step| step.id.as_str()),
+    )?;
+    for step in &playbook.prepare {
+        let at = || format!("[[playbook.prepare]] \"{}\"", step.id);
+        require(is_name(&step.id), at, "id must be [a-z0-9-]{1,64}")?;
+        require(!step.steps.is_empty(), at, "steps is empty")?;
+    }
+    for kind in &playbook.environments {
+        require(
+            matches!(kind.id.as_str(), "production" | "sandbox"),
+            || format!("[[playbook.environments]] \"{}\"", kind.id),
+            "id must be production or sandbox",
+        )?;
+    }
+    for rewrite in &playbook.rewrites {
+        require(
+            rewrite.ends_with.starts_with('.') && rewrite.becomes.starts_with('.'),
+            || format!("[[playbook.rewrites]] \"{}\"", rewrite.ends_with),
+            "ends_with and becomes begin with a dot",
+        )?;
+    }
+    require(
+        playbook
+            .estimate
+            .is_none_or(|e| e.accounts_per_call > 0 && e.accounts_per_minute > 0),
+        || "[playbook.estimate]".to_owned(),
+        "accounts_per_call and accounts_per_minute must be above 0",
+    )
 }
 
 fn head(manifest: &Manifest) -> Result<(), ManifestError> {

@@ -61,6 +61,7 @@ pub async fn demo(args: DemoArgs) -> Result<(), StartError> {
         public_url: format!("http://{address}"),
         allow: &allow,
         mail: None,
+        outbound: &[],
         clock: clock.clone(),
         faults: Arc::new(NoFaults),
     })

@@ -161,7 +161,7 @@ pub async fn begin(
     let refused = |failure| proof::refused(manifest, &failure);
     let session = match &actor.via {
         Via::Session { session } => Some(session.clone()),
-        Via::Token { .. } | Via::System => None,
+        Via::Token { .. } | Via::HandOver { .. } | Via::System => None,
     };
     let mut offer = Offer::default();
     new.client_secret

@@ -50,6 +50,7 @@ async fn world() -> World {
             data_dir: folder.path().to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),
             mail: None,
+            outbound: vec!["198.51.100.7".to_owned()],
         },
         stop: crate::app::stop::Stop::default(),
     });
@@ -166,7 +167,9 @@ async fn only_open_addresses_need_no_permission() {
             "/healthz",
             "/assets/{digest}/{name}",
             "/sign-in",
-            "/sign-in"
+            "/sign-in",
+            "/hand-over",
+            "/hand-over"
         ]
     );
 }
@@ -437,7 +440,7 @@ fn templates_write_nothing_unescaped_and_carry_no_script_or_style_of_their_own()
         let posts = source.matches("method=\"post\"").count();
         let tokens = source.matches("{{> partials/csrf}}").count();
         assert!(
-            posts == tokens || *name == "pages/sign_in",
+            posts == tokens || matches!(*name, "pages/sign_in" | "pages/hand_over"),
             "{name}: {posts} forms, {tokens} tokens"
         );
     }

@@ -1,0 +1,148 @@
+//! The playbook's pure rules, on the manifest of a connector of this build.
+
+use seatwise_runtime::Manifest;
+use seatwise_runtime::manifest::playbook::Estimate;
+
+use super::model::*;
+
+fn manifest() -> std::sync::Arc<Manifest> {
+    Manifest::parse(seatwise_builtin_connectors::all()[0].manifest)
+        .unwrap()
+        .into()
+}
+
+#[test]
+fn every_task_is_found_by_its_address_and_asks_for_five_fields_at_most() {
+    let manifest = manifest();
+    let all = tasks(&manifest);
+    for task in &all {
+        assert_eq!(find(&manifest, &task.to_string()).as_ref(), Some(task));
+        if let Task::Settings(page) = task {
+            let names = settings_of(&manifest, *page);
+            assert!((1..=FIELDS).contains(&names.len()), "{task}: {names:?}");
+        }
+    }
+    assert_eq!(find(&manifest, "no-such-task"), None);
+    let lanes: Vec<Lane> = Lane::ALL.to_vec();
+    let mut seen: Vec<Lane> = all.iter().map(Task::lane).collect();
+    seen.dedup();
+    assert_eq!(seen, lanes);
+}
+
+#[test]
+fn a_tick_is_not_a_proof_and_a_failed_check_speaks_against_it() {
+    let proven_by = ["api".to_owned()];
+    let with = |verdict: &'static str| {
+        vec![CheckFact {
+            id: "api",
+            verdict,
+            is_mandatory: true,
+        }]
+    };
+    let task = Task::Prepare("app".to_owned());
+    let look = |stored, checks: &[CheckFact<'_>]| {
+        state(
+            &task,
+            &Facts {
+                stored,
+                checks,
+                proven_by: &proven_by,
+                ..Facts::default()
+            },
+        )
+    };
+    assert_eq!(look(None, &[]), TaskState::ToDo);
+    assert_eq!(look(Some("done"), &[]), TaskState::Done);
+    assert_eq!(look(None, &with("pass")), TaskState::Done);
+    assert_eq!(look(Some("done"), &with("fail")), TaskState::NeedsAttention);
+    assert_eq!(look(Some("waiting"), &with("running")), TaskState::Waiting);
+}
+
+#[test]
+fn only_a_failed_mandatory_check_stands_in_the_way() {
+    let fact = |verdict, is_mandatory| CheckFact {
+        id: "c",
+        verdict,
+        is_mandatory,
+    };
+    for (checks, expected) in [
+        (vec![], TaskState::ToDo),
+        (
+            vec![fact("pass", true), fact("waiting", true)],
+            TaskState::InProgress,
+        ),
+        (
+            vec![fact("pass", true), fact("fail", false)],
+            TaskState::Done,
+        ),
+        (vec![fact("fail", true)], TaskState::NeedsAttention),
+    ] {
+        let facts = Facts {
+            checks: &checks,
+            ..Facts::default()
+        };
+        assert_eq!(state(&Task::Checks, &facts), expected, "{checks:?}");
+    }
+}
+
+#[test]
+fn a_pasted_address_is_tidied_and_said_so() {
+    let manifest = manifest();
+    let kept = |typed: &str| {
+        let tidied = tidy(&manifest, typed).unwrap();
+        (
+            tidied.url.as_str().trim_end_matches('/').to_owned(),
+            tidied.note,
+        )
+    };
+    assert_eq!(
+        kept("https://acme.my.salesforce.com"),
+        ("https://acme.my.salesforce.com".to_owned(), None)
+    );
+    for (typed, became, why) in [
+        (
+            " https://acme--dev.sandbox.lightning.force.com/lightning/page/home ",
+            "https://acme--dev.sandbox.my.salesforce.com",
+            "Lightning",
+        ),
+        (
+            "acme.my.salesforce.com/",
+            "https://acme.my.salesforce.com",
+            "https was put",
+        ),
+        (
+            "https://acme.my.salesforce.com/?un=a@b.c&pw=x",
+            "https://acme.my.salesforce.com",
+            "only its host",
+        ),
+        (
+            "https://acme.my.salesforce.com/",
+            "https://acme.my.salesforce.com",
+            "slash",
+        ),
+    ] {
+        let (url, note) = kept(typed);
+        assert_eq!(url, became, "{typed}");
+        let note = note.unwrap();
+        assert!(note.contains(why) && !note.contains("pw="), "{note}");
+    }
+    assert!(tidy(&manifest, "https://user:pw@acme.my.salesforce.com").is_err());
+}
+
+#[test]
+fn the_expectation_grows_with_the_org() {
+    let estimate = Estimate {
+        accounts_per_call: 2_000,
+        fixed_calls: 24,
+        accounts_per_minute: 30_000,
+    };
+    assert_eq!(
+        expect(estimate, 4_200),
+        Expected {
+            accounts: 4_200,
+            minutes: 1,
+            calls: 27
+        }
+    );
+    assert_eq!(expect(estimate, 1_000_000).minutes, 34);
+}
