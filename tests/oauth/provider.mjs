@@ -6,7 +6,7 @@ import Provider from "oidc-provider";
 
 // The library tells its news by console.log; standard output is for the one line that is read.
 const say = console.log.bind(console);
-console.log = console.error;
+console.log = console.info = console.error;
 const PERSON = "ana@directory.example";
 const callback = process.argv[2];
 const secret = () => randomBytes(32).toString("base64url");
