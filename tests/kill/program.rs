@@ -36,6 +36,7 @@ impl Installation {
                 .then(|| Cluster::of_this_process().create_database()),
         };
         let host = start::open(Start {
+            outbound: &[],
             data: installation.folder.path(),
             database: installation.database.as_deref(),
             public_url: "http://127.0.0.1".to_owned(),

@@ -320,10 +320,9 @@ pub async fn start(
     };
     let parent = match &first {
         // A child has no children: its sibling goes under the same parent.
-        Some(row) => match profiles::find_alias(&mut tx, row.alias.as_str()).await? {
-            Some((own, parent, _)) => Some(parent.unwrap_or(own)),
-            None => None,
-        },
+        Some(row) => profiles::find_alias(&mut tx, row.alias.as_str())
+            .await?
+            .map(|(own, parent, _)| parent.unwrap_or(own)),
         None => profiles::root_alias(&mut tx, connector).await?,
     };
     let number = numbers::next(&mut tx, Series::Profile).await?;
