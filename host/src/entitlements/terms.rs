@@ -68,7 +68,7 @@ pub struct Right {
 }
 
 /// Average price of one right for a year (for logins and units: for a period), weighted by rights; a right without limit
-/// weighs as one. `None` without a price or across currencies.
+/// weighs as one, and where all are of no rights, each does. `None` without a price or across currencies.
 ///
 /// # Errors
 /// [`MoneyError::TooLarge`].
@@ -81,8 +81,15 @@ pub fn average_price(rights: &[&Right], is_metered: bool) -> Result<Option<UnitP
         return Ok(None);
     }
     let (mut total, mut weights) = (0_i128, 0_i128);
+    let is_empty = rights
+        .iter()
+        .all(|right| right.rights.is_some_and(|rights| rights <= 0));
     for right in rights {
-        let weight = i128::from(right.rights.unwrap_or(1).max(0));
+        let weight = if is_empty {
+            1
+        } else {
+            i128::from(right.rights.unwrap_or(1).max(0))
+        };
         let per = if is_metered {
             1
         } else {
@@ -90,9 +97,6 @@ pub fn average_price(rights: &[&Right], is_metered: bool) -> Result<Option<UnitP
         };
         total += weight * i128::from(right.price.micros) * i128::from(per);
         weights += weight;
-    }
-    if weights == 0 {
-        return Ok(None);
     }
     let (whole, rest) = (total / weights, total % weights);
     let up = match (rest * 2).cmp(&weights) {

@@ -247,6 +247,18 @@ fn two_currencies_have_no_average() {
     assert_eq!(p.needed, 3, "rights are counted all the same");
 }
 
+#[test]
+fn rights_of_which_none_are_owned_still_say_what_one_costs() {
+    let facts = Facts {
+        organizations: vec![org("org_1", 2, 0, 0)],
+        ..sales(vec![right(None, true, Some(0), 1_800)])
+    };
+    let p = &positions(&facts, day("2026-03-31")).unwrap()[0];
+    assert_eq!(p.needed, 2);
+    assert_eq!(p.true_up.unwrap().minor, 2 * 180_000);
+    assert_eq!(p.potential.unwrap().minor, 0);
+}
+
 proptest! {
     #[test]
     fn owned_is_used_and_available_and_a_shortfall_leaves_nothing(

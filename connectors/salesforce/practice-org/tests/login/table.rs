@@ -202,7 +202,7 @@ const TOKEN_ROWS: &[Row] = &[
     ),
     (
         "salesforce.redirect_mismatch",
-        None,
+        Some("callback_url"),
         &[(
             400,
             "redirect_uri_mismatch",
