@@ -2,7 +2,8 @@
 //!
 //! Invariants: it listens on a unix socket in its own folder and on no port; it ends with the process that started it, even
 //! when that process is killed (a shell holds the other end of a pipe and stops the server when the pipe closes); each
-//! database is handed out once. Durability is switched off: what is killed in these tests is the host, never the database.
+//! database is handed out once. Durability is switched off: what is killed in these tests is the host, never the database. Autovacuum comes
+//! seldom: it visits every database in turn, and with hundreds of them it would be visiting all the time.
 
 use std::io;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -21,7 +22,8 @@ const KEEPER: &str = r#"
 trap '' INT TERM
 "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/log" 2>&1 || exit 1
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=400 -c fsync=off -c synchronous_commit=off \
-  -c full_page_writes=off -c shared_buffers=128MB -c max_wal_size=4GB -c jit=off -c log_min_messages=warning >>"$2/log" 2>&1 &
+  -c full_page_writes=off -c shared_buffers=128MB -c max_wal_size=4GB -c jit=off -c log_min_messages=warning \
+  -c autovacuum_naptime=10min >>"$2/log" 2>&1 &
 server=$!
 cat >/dev/null
 kill -QUIT "$server"
