@@ -32,7 +32,7 @@ async function places(home, storageState) {
   await context.close();
   return found;
 }
-const PAGES = [...(await places(origin, ana)), ...RECORDS, "/connect", "/design?state=done", "/design?state=error", "/audit?verify=1", "/subscriptions?search=nobody-has-this-name", "/no-such-page", "/sign-in"];
+const PAGES = [...(await places(origin, ana)), ...RECORDS, "/design?state=done", "/design?state=error", "/audit?verify=1", "/subscriptions?search=nobody-has-this-name", "/no-such-page", "/sign-in"];
 const EMPTY = [...(await places(fresh.origin, first)), "/position"];
 
 /** Walks pages in one window of these options and gathers what `look` finds, by page. */
