@@ -42,6 +42,7 @@ mod webhooks;
 mod position;
 mod profile_form;
 pub mod profiles;
+pub mod proxy;
 pub use error::Error;
 pub use routes::router;
 pub use serve::serve;

@@ -171,6 +171,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::people::routes());
     all.extend(super::profiles::routes());
     all.extend(super::connection::routes());
+    all.extend(super::proxy::routes());
     all.extend(super::position::routes());
     all.extend(super::rules::routes());
     all.extend(super::candidates::routes());
