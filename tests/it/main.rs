@@ -13,6 +13,7 @@ mod history;
 mod licences;
 mod mail;
 mod property;
+mod proxy;
 mod reclaim;
 mod reclaim_crash;
 mod refusals;

@@ -108,7 +108,9 @@ async fn set_roots(
     Path(number): Path<String>,
     Body(body): Body<Roots>,
 ) -> Result<Json<WayView>, Error> {
-    Ok(Json(way::set_roots(&host, &actor, &number, &body.pem).await?))
+    Ok(Json(
+        way::set_roots(&host, &actor, &number, &body.pem).await?,
+    ))
 }
 
 /// Hosts that a profile's connection may reach beside the manifest's.
@@ -125,5 +127,7 @@ async fn set_hosts(
     Path(number): Path<String>,
     Body(body): Body<Hosts>,
 ) -> Result<Json<WayView>, Error> {
-    Ok(Json(way::set_hosts(&host, &actor, &number, &body.hosts).await?))
+    Ok(Json(
+        way::set_hosts(&host, &actor, &number, &body.hosts).await?,
+    ))
 }

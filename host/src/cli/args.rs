@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
-use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb};
 use super::proxy::ProxyVerb;
 use super::reclaim_args::{
     ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,

@@ -2,11 +2,23 @@
 //!
 //! Invariants: a bundle with a private key in it is refused whole and repeated nowhere; only certificates of authorities
 //! are taken; an expired one is refused by name.
+//!
+//! Read with `yasna` (its keepers' own users, such as rcgen, are here already); whether a certificate can be relied on is rustls's word.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sha2::{Digest as _, Sha256};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use yasna::models::ObjectIdentifier;
+use yasna::tags::TAG_UTCTIME;
+use yasna::{ASN1Result, BERReader, Tag, parse_der};
+
+/// Object identifiers of RFC 5280: basic constraints, and the parts of a name that a person reads.
+const BASIC_CONSTRAINTS: [u64; 4] = [2, 5, 29, 19];
+const NAME_PARTS: [([u64; 4], &str); 3] = [
+    ([2, 5, 4, 3], "CN"),
+    ([2, 5, 4, 11], "OU"),
+    ([2, 5, 4, 10], "O"),
+];
 
 /// Bytes of a bundle; the whole list of the web's authorities has 230 KB.
 pub const BUNDLE_BYTES: usize = 512 * 1024;
@@ -85,23 +97,25 @@ pub fn read_roots(pem: &str, now_ms: Option<i64>) -> Result<Vec<TrustedRoot>, Ro
         }
         let unreadable = |why: String| RootsError::Unreadable { index, why };
         let der = der.map_err(|error| unreadable(error.to_string()))?;
-        let (rest, certificate) =
-            X509Certificate::from_der(&der).map_err(|error| unreadable(error.to_string()))?;
-        if !rest.is_empty() {
-            return Err(unreadable("something follows it".to_owned()));
-        }
-        let subject = named(&certificate);
-        let valid = certificate.validity();
-        if !certificate.is_ca() {
+        // The library that will rely on it has the first word.
+        rustls::RootCertStore::empty()
+            .add(der.clone())
+            .map_err(|error| unreadable(error.to_string()))?;
+        let Read {
+            subject,
+            not_before_ms,
+            not_after_ms,
+            is_authority,
+        } = parse_der(&der, certificate).map_err(|error| unreadable(error.to_string()))?;
+        if !is_authority {
             return Err(RootsError::NotAnAuthority { index, subject });
         }
-        let not_after_ms = valid.not_after.timestamp().saturating_mul(1_000);
         if now_ms.is_some_and(|now| not_after_ms <= now) {
             return Err(RootsError::Expired { index, subject });
         }
         roots.push(TrustedRoot {
             subject,
-            not_before_ms: valid.not_before.timestamp().saturating_mul(1_000),
+            not_before_ms,
             not_after_ms,
             fingerprint: Sha256::digest(&der)
                 .iter()
@@ -115,19 +129,112 @@ pub fn read_roots(pem: &str, now_ms: Option<i64>) -> Result<Vec<TrustedRoot>, Ro
     Ok(roots)
 }
 
+/// What is read of a certificate.
+struct Read {
+    subject: String,
+    not_before_ms: i64,
+    not_after_ms: i64,
+    is_authority: bool,
+}
+
+/// RFC 5280 §4.1: the certificate, its signature passed over (a root vouches for itself).
+fn certificate(reader: BERReader<'_, '_>) -> ASN1Result<Read> {
+    reader.read_sequence(|fields| {
+        let read = fields.next().read_sequence(|fields| {
+            let _version =
+                fields.read_optional(|r| r.read_tagged(Tag::context(0), |r| r.read_i64()))?;
+            let _serial = fields.next().read_der()?;
+            let _algorithm = fields.next().read_der()?;
+            let _issuer = fields.next().read_der()?;
+            let (not_before_ms, not_after_ms) = fields
+                .next()
+                .read_sequence(|times| Ok((moment(times.next())?, moment(times.next())?)))?;
+            let subject = name(fields.next())?;
+            let _key = fields.next().read_der()?;
+            let mut is_authority = false;
+            while let Some(rest) = fields.read_optional(|r| r.read_tagged_der())? {
+                if rest.tag() == Tag::context(3) {
+                    is_authority = parse_der(rest.value(), authority)?;
+                }
+            }
+            Ok(Read {
+                subject,
+                not_before_ms,
+                not_after_ms,
+                is_authority,
+            })
+        })?;
+        let _algorithm = fields.next().read_der()?;
+        let _signature = fields.next().read_der()?;
+        Ok(read)
+    })
+}
+
+/// Milliseconds UTC.
+fn moment(reader: BERReader<'_, '_>) -> ASN1Result<i64> {
+    let seconds = if reader.lookahead_tag()? == TAG_UTCTIME {
+        reader.read_utctime()?.datetime().unix_timestamp()
+    } else {
+        reader.read_generalized_time()?.datetime().unix_timestamp()
+    };
+    Ok(seconds.saturating_mul(1_000))
+}
+
 /// A certificate's name for a person, of bounded length.
-fn named(certificate: &X509Certificate<'_>) -> String {
-    let text = certificate.subject().to_string();
-    let shown: String = text
+fn name(reader: BERReader<'_, '_>) -> ASN1Result<String> {
+    let mut parts = Vec::new();
+    reader.read_sequence_of(|set| {
+        set.read_set_of(|part| {
+            part.read_sequence(|pair| {
+                let kind = pair.next().read_oid()?;
+                let value = pair.next().read_tagged_der()?;
+                let known = NAME_PARTS.iter().find(|(id, _)| is(&kind, id));
+                if let Some((_, letter)) = known {
+                    let text = String::from_utf8_lossy(value.value()).into_owned();
+                    parts.push(format!("{letter}={text}"));
+                }
+                Ok(())
+            })
+        })
+    })?;
+    let shown: String = parts
+        .join(", ")
         .chars()
         .filter(|letter| !letter.is_control())
         .take(200)
         .collect();
-    if shown.is_empty() {
+    Ok(if shown.is_empty() {
         "without a name".to_owned()
     } else {
         shown
-    }
+    })
+}
+
+/// Whether the extensions say that it may vouch for others (RFC 5280 §4.2.1.9).
+fn authority(reader: BERReader<'_, '_>) -> ASN1Result<bool> {
+    let mut is_authority = false;
+    reader.read_sequence_of(|extension| {
+        extension.read_sequence(|fields| {
+            let kind = fields.next().read_oid()?;
+            let _critical = fields.read_optional(|r| r.read_bool())?;
+            let value = fields.next().read_bytes()?;
+            if is(&kind, &BASIC_CONSTRAINTS) {
+                is_authority = parse_der(&value, |constraints| {
+                    constraints.read_sequence(|fields| {
+                        let may = fields.read_optional(|r| r.read_bool())?;
+                        let _depth = fields.read_optional(|r| r.read_i64())?;
+                        Ok(may.unwrap_or(false))
+                    })
+                })?;
+            }
+            Ok(())
+        })
+    })?;
+    Ok(is_authority)
+}
+
+fn is(kind: &ObjectIdentifier, known: &[u64]) -> bool {
+    kind.components().as_slice() == known
 }
 
 #[cfg(test)]
