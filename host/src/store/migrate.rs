@@ -28,6 +28,7 @@ migrations! {
     11 "0011_activity";
     12 "0012_grants";
     14 "0014_messages";
+    16 "0016_way_out";
 }
 
 /// Applies what is missing. A newer database than this program is refused; several hosts starting at once wait for one.
