@@ -197,8 +197,7 @@ async fn exchange(
     let row = read(host, taken.profile.as_str()).await?;
     let manifest = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
-    let trial =
-        signin::exchanged(host, &row.alias, &manifest, &login_url, taken, callback).await?;
+    let trial = signin::exchanged(host, &row.alias, &manifest, &login_url, taken, callback).await?;
     adopt(host, actor, &row, &manifest, &login_url, &taken.new, &trial).await
 }
 

@@ -9,8 +9,8 @@ mod store;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
-use seatwise_runtime::{GuardedClient, Manifest};
 use seatwise_runtime::manifest::{GrantKind, Pkce};
+use seatwise_runtime::{GuardedClient, Manifest};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
@@ -171,9 +171,7 @@ pub async fn begin(
         .clone_into(&mut offer.client_secret);
     let (mut state_hash, mut user_code, mut interval_s) = (None, None, 0);
     let lives_ms = if kind == GrantKind::DeviceCode {
-        let codes = device::codes(&client, &ask)
-            .await
-            .map_err(refused)?;
+        let codes = device::codes(&client, &ask).await.map_err(refused)?;
         codes.page.as_str().clone_into(&mut offer.goes_to);
         offer.device_code = Some(codes.device_code.to_string());
         user_code = Some(codes.user_code);
@@ -185,8 +183,8 @@ pub async fn begin(
         }
         let state = random(host, STATE_BYTES);
         let verifier = uses_pkce.then(|| random(host, VERIFIER_BYTES));
-        let page = authorize_url(host, &client, &ask, &state, verifier.as_deref())
-            .map_err(refused)?;
+        let page =
+            authorize_url(host, &client, &ask, &state, verifier.as_deref()).map_err(refused)?;
         let (_, patterns) = token::offered(manifest, kind).map_err(refused)?;
         consent_page::leads_on(&client, patterns, &page)
             .await
@@ -443,9 +441,7 @@ pub async fn exchanged(
         },
     };
     let client = client(host, alias).await.map_err(refused)?;
-    let answer = token::ask(&client, &ask)
-        .await
-        .map_err(refused)?;
+    let answer = token::ask(&client, &ask).await.map_err(refused)?;
     taken.new.refresh_token.clone_from(&answer.refresh_token);
     proof::weighed(host, alias, manifest, login_url, taken.kind, answer).await
 }
