@@ -114,7 +114,7 @@ impl Company {
             grant_kind: "client-credentials".to_owned(),
             client_id: self.client.0.clone(),
             client_secret: self.client.1.clone().into(),
-            refresh_token: None,
+            ..NewCredential::default()
         };
         credentials::set(&mut tx, &self.host, &self.ana, &manifest, &alias, &new)
             .await
