@@ -8,6 +8,7 @@ pub mod app;
 pub mod audit;
 pub mod catalog;
 pub mod cli;
+pub mod connections;
 pub mod connectors;
 pub mod credentials;
 pub mod entitlements;

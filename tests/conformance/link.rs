@@ -11,7 +11,7 @@ use seatwise_runtime::contract::subscriptions::{Account, AccountFact, Assignment
 use seatwise_runtime::contract::types::{Context, Failure, FailureKind};
 use seatwise_runtime::{
     AllowTargets, Call, CallError, Component, Egress, EgressObserver, EgressOptions, Grant,
-    GrantPort, Limits, LogLevel, LogSink, Manifest, Refusal, Runtime, RuntimeOptions,
+    GrantPort, Limits, LogLevel, LogSink, Manifest, Refusal, Runtime, RuntimeOptions, WayOut,
 };
 use tokio::sync::OnceCell;
 
@@ -163,7 +163,7 @@ impl Link {
             grants,
             observer: Arc::new(Quiet),
             allow,
-            extra_roots: Vec::new(),
+            way: WayOut::default(),
         };
         let egress = Arc::new(Egress::new(options).unwrap());
         let call = Call {

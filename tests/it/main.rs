@@ -14,6 +14,7 @@ mod licences;
 mod mail;
 mod playbook;
 mod property;
+mod proxy;
 mod reclaim;
 mod reclaim_crash;
 mod refusals;

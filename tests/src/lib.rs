@@ -10,4 +10,5 @@ pub mod faults;
 pub mod postgres;
 pub mod receiver;
 pub mod smtp;
+pub mod squid;
 pub mod world;

@@ -339,6 +339,21 @@ pub fn host(
     for port in ports {
         allow.insert("127.0.0.1", *port);
     }
+    host_allowing(folder, store, clock, allow, faults, start)
+}
+
+/// The same with the targets as the operator would name them.
+///
+/// # Panics
+/// When the sandbox does not start.
+pub fn host_allowing(
+    folder: &std::path::Path,
+    store: Store,
+    clock: Arc<SetClock>,
+    allow: AllowTargets,
+    faults: Arc<dyn Faults>,
+    start: u64,
+) -> Host {
     let connectors = Connectors::new(ConnectorOptions {
         cache_dir: Some(std::env::temp_dir().join("seatwise-tests-compiled")),
         allow,

@@ -29,7 +29,7 @@ pub use call::{Call, CallError, HttpPort, LogLevel, LogSink};
 pub use component::Component;
 pub use egress::{
     Acted, AllowTargets, Egress, EgressError, EgressObserver, EgressOptions, Grant, GrantPort,
-    GuardedClient, Refusal,
+    GuardedClient, Proxy, ProxyError, Refusal, RootsError, TrustedRoot, WayOut, read_roots,
 };
 pub use engine::{LoadError, Runtime, RuntimeError, RuntimeOptions};
 pub use limits::Limits;

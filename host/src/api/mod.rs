@@ -18,6 +18,7 @@ mod webhooks;
 
 mod position;
 mod profiles;
+mod proxy;
 mod rules;
 pub use error::Error;
 
@@ -34,6 +35,7 @@ pub fn routes() -> Vec<Route> {
     all.extend(people::routes());
     all.extend(profiles::routes());
     all.extend(connection::routes());
+    all.extend(proxy::routes());
     all.extend(position::routes());
     all.extend(rules::routes());
     all.extend(candidates::routes());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
+use super::proxy::ProxyVerb;
 use super::reclaim_args::{
     ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,
 };
@@ -82,6 +83,9 @@ pub enum Remote {
     /// Integration profiles: connect vendor orgs
     #[command(subcommand)]
     Profile(ProfileVerb),
+    /// How a profile's requests leave: proxy, trusted authorities, further hosts
+    #[command(subcommand)]
+    Proxy(ProxyVerb),
     /// Runs: downloads of a profile
     #[command(subcommand)]
     Run(RunVerb),

@@ -29,6 +29,7 @@ mod messages;
 mod messages_args;
 mod output;
 mod progress;
+mod proxy;
 mod reclaim;
 mod reclaim_args;
 
@@ -80,6 +81,7 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
     let client = &Client::new(connection)?;
     match remote {
         Remote::Profile(verb) => collect::profile(client, verb).await,
+        Remote::Proxy(verb) => proxy::proxy(client, verb).await,
         Remote::Run(verb) => collect::run(client, verb).await,
         Remote::Subscription(verb) => collect::subscription(client, verb).await,
         Remote::Model(verb) => collect::model(client, verb).await,

@@ -24,6 +24,10 @@ pub fn failure(manifest: &Manifest, at: ErrorPlace, failure: &Failure) -> Proble
             None => problem,
         };
     }
+    if let Some((code, field, fix)) = on_the_way(&failure.code) {
+        let problem = Problem::new(code, status(failure.kind), failure.message.clone(), fix);
+        return problem.at(field).with(detail);
+    }
     let (code, fix) = by_kind(failure.kind);
     Problem::new(code, status(failure.kind), failure.message.clone(), fix).with(detail)
 }
@@ -86,9 +90,48 @@ fn rule<'m>(manifest: &'m Manifest, at: ErrorPlace, failure: &Failure) -> Option
 fn place(failure: &Failure) -> ErrorPlace {
     match failure.code.as_str() {
         "dns" | "connect" | "tls" | "timeout" | "cut_body" | "not_http" | "bad_encoding"
-        | "too_large" => ErrorPlace::Network,
+        | "too_large" | "proxy_unreachable" | "proxy_login" | "proxy_refused" | "proxy_tls" => {
+            ErrorPlace::Network
+        }
         _ => ErrorPlace::Api,
     }
+}
+
+/// What stands between this host and the vendor, and whose matter it is: code, field, fix.
+fn on_the_way(code: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    Some(match code {
+        "proxy_unreachable" => (
+            "proxy.unreachable",
+            "address",
+            "Check the proxy's address and port under Proxy and certificates, and that this host may reach it",
+        ),
+        "proxy_login" => (
+            "proxy.login_refused",
+            "password",
+            "Enter the proxy's user name and password under Proxy and certificates; its administrator has them",
+        ),
+        "proxy_refused" => (
+            "proxy.refused",
+            "address",
+            "Ask the proxy's administrator to allow CONNECT to this host and port; it is tried again by itself",
+        ),
+        "proxy_tls" => (
+            "proxy.tls",
+            "pem",
+            "Add the authority that signed the proxy's certificate under Proxy and certificates, or write its address with http://",
+        ),
+        "egress.proxy_address" => (
+            "proxy.private",
+            "address",
+            "A proxy on this very machine has to be named by the operator: start the host with --allow-target HOST:PORT",
+        ),
+        "tls" => (
+            "vendor.tls",
+            "pem",
+            "If a proxy of your company opens secure connections, add its authority under Proxy and certificates; otherwise the address is not the vendor's",
+        ),
+        _ => return None,
+    })
 }
 
 fn status(kind: FailureKind) -> u16 {
@@ -188,6 +231,29 @@ mod tests {
             let problem = failure(&manifest(), ErrorPlace::Api, &unknown);
             assert!(problem.fix.text.len() > 20, "{kind:?}");
             assert_eq!(problem.detail["vendor_code"], "NO_SUCH_CODE");
+        }
+    }
+
+    #[test]
+    fn what_fails_on_the_way_says_whose_matter_it_is() {
+        for (code, told, field) in [
+            ("proxy_unreachable", "proxy.unreachable", "address"),
+            ("proxy_login", "proxy.login_refused", "password"),
+            ("proxy_refused", "proxy.refused", "address"),
+            ("proxy_tls", "proxy.tls", "pem"),
+            ("egress.proxy_address", "proxy.private", "address"),
+        ] {
+            let failed = Failure {
+                kind: FailureKind::InvalidInput,
+                code: code.to_owned(),
+                message: "what happened".to_owned(),
+                retry_after_ms: None,
+            };
+            let problem = failure(&manifest(), place(&failed), &failed);
+            assert_eq!(
+                (problem.code.as_str(), problem.fix.field.as_deref()),
+                (told, Some(field))
+            );
         }
     }
 

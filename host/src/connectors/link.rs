@@ -13,7 +13,7 @@ use seatwise_runtime::contract::{
 use seatwise_runtime::manifest::ErrorPlace;
 use seatwise_runtime::{
     Acted, Call, CallError, Component, Egress, EgressObserver, EgressOptions, GrantPort, HttpPort,
-    Limits, LogLevel, LogSink, Refusal,
+    Limits, LogLevel, LogSink, Refusal, WayOut,
 };
 
 use super::{ConnectorError, explain};
@@ -34,6 +34,8 @@ pub struct Wanted {
     pub memo: Vec<u8>,
     /// The credential.
     pub grants: Arc<dyn GrantPort>,
+    /// How its requests leave.
+    pub way: WayOut,
     /// For logs: the profile's number.
     pub label: String,
 }
@@ -64,7 +66,7 @@ pub async fn open(host: &Host, wanted: Wanted) -> Result<OrgLink, ConnectorError
         grants: wanted.grants,
         observer: Arc::clone(&watch) as Arc<dyn EgressObserver>,
         allow: host.connectors.options.allow.clone(),
-        extra_roots: host.connectors.options.extra_roots.clone(),
+        way: host.connectors.with_own_roots(wanted.way),
     })?);
     let faults = Arc::clone(&host.faults);
     let port = Tapped {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use seatwise_runtime::{
     AllowTargets, Component, EgressError, GuardedClient, LoadError, Manifest, ManifestError,
-    Runtime, RuntimeError, RuntimeOptions,
+    Runtime, RuntimeError, RuntimeOptions, WayOut,
 };
 
 use crate::kernel::{IntoProblem, Problem};
@@ -41,7 +41,7 @@ pub struct ConnectorOptions {
 pub struct Connectors {
     runtime: Runtime,
     installed: BTreeMap<String, Installed>,
-    client: GuardedClient,
+    client: Arc<GuardedClient>,
     options: ConnectorOptions,
 }
 
@@ -117,7 +117,10 @@ impl Connectors {
         let runtime = Runtime::new(RuntimeOptions {
             cache_dir: options.cache_dir.clone(),
         })?;
-        let client = GuardedClient::new(options.allow.clone(), &options.extra_roots)?;
+        let client = Arc::new(GuardedClient::new(
+            options.allow.clone(),
+            &options.extra_roots,
+        )?);
         let mut installed = BTreeMap::new();
         for builtin in seatwise_builtin_connectors::all() {
             let manifest =
@@ -192,10 +195,30 @@ impl Connectors {
         }
     }
 
-    /// The guarded client for token calls.
+    /// The guarded client of calls that belong to no connection.
     #[must_use]
     pub fn client(&self) -> &GuardedClient {
         &self.client
+    }
+
+    /// The guarded client of one connection's token calls, which leave as its downloads do.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Egress`] where a trusted root cannot be used.
+    pub fn client_through(&self, way: &WayOut) -> Result<Arc<GuardedClient>, ConnectorError> {
+        if *way == WayOut::default() {
+            return Ok(Arc::clone(&self.client));
+        }
+        let way = self.with_own_roots(way.clone());
+        let client = GuardedClient::through(self.options.allow.clone(), &way)?;
+        Ok(Arc::new(client))
+    }
+
+    /// The same way, trusting what the operator trusts too.
+    fn with_own_roots(&self, mut way: WayOut) -> WayOut {
+        way.extra_roots
+            .extend(self.options.extra_roots.iter().cloned());
+        way
     }
 
     /// Private targets the operator named; shown on every page while there are any.

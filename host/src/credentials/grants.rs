@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use seatwise_runtime::contract::types::{Failure, FailureKind};
 use seatwise_runtime::manifest::{BaseSource, GrantKind};
-use seatwise_runtime::{Grant, GrantPort, Manifest};
+use seatwise_runtime::{Grant, GrantPort, GuardedClient, Manifest};
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use url::Url;
@@ -20,6 +20,7 @@ use super::store::{self, Refreshed, Row};
 use super::telling;
 use super::token::{self, Answer, Ask, Proof};
 use crate::app::host::Host;
+use crate::connections;
 use crate::connectors::explain;
 use crate::kernel::seal::SealError;
 use crate::kernel::{AliasId, Problem};
@@ -240,7 +241,8 @@ impl AliasGrants {
             private_key: opened("private_key_sealed", &row.private_key)?,
             without_pkce: !row.uses_pkce,
         };
-        acquire(&self.host, &self.manifest, &self.login_url, kind, &new).await
+        let (alias, manifest) = (&self.alias, &self.manifest);
+        acquire(&self.host, alias, manifest, &self.login_url, kind, &new).await
     }
 
     /// The failure for a person, with the connector's own words.
@@ -282,6 +284,7 @@ impl AliasGrants {
 /// The vendor's refusal, or `credential.…` where something is missing to ask with.
 pub(super) async fn acquire(
     host: &Host,
+    alias: &AliasId,
     manifest: &Manifest,
     login_url: &Url,
     kind: GrantKind,
@@ -332,7 +335,19 @@ pub(super) async fn acquire(
         client_secret: new.field("client_secret"),
         proof,
     };
-    token::ask(host.connectors.client(), &ask).await
+    token::ask(&*client(host, alias).await?, &ask).await
+}
+
+/// The client of an alias's own calls, which leave as its downloads do: through its proxy, under its roots.
+pub(super) async fn client(host: &Host, alias: &AliasId) -> Result<Arc<GuardedClient>, Failure> {
+    connections::client(host, alias).await.map_err(|error| {
+        tracing::error!(%error, "a connection's way out cannot be used");
+        token::failure(
+            FailureKind::InvalidInput,
+            "connection.way",
+            "the proxy or the trusted authorities of this connection cannot be used; set them again",
+        )
+    })
 }
 
 /// A token answer as it is stored.

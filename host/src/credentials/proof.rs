@@ -8,7 +8,7 @@ use seatwise_runtime::manifest::GrantKind;
 use seatwise_runtime::{Grant, GrantPort, Manifest};
 use url::Url;
 
-use super::grants::{Held, acquire, bases, kept};
+use super::grants::{Held, acquire, bases, client, kept};
 use super::model::{NewCredential, missing_scopes};
 use super::service::{CredentialError, put};
 use super::token::{Answer, failure};
@@ -58,6 +58,7 @@ impl Trial {
 /// [`CredentialError::Refused`] in the connector's words, [`CredentialError::Offer`] naming the field.
 pub async fn tried(
     host: &Host,
+    alias: &AliasId,
     manifest: &Manifest,
     login_url: &Url,
     new: &NewCredential,
@@ -67,21 +68,24 @@ pub async fn tried(
     if offer.takes("private_key") {
         jwt::fingerprint(new.field("private_key"))?;
     }
-    let answer = acquire(host, manifest, login_url, kind, new)
+    let answer = acquire(host, alias, manifest, login_url, kind, new)
         .await
         .map_err(|failure| refused(manifest, &failure))?;
-    weighed(host, manifest, login_url, kind, answer).await
+    weighed(host, alias, manifest, login_url, kind, answer).await
 }
 
 /// Weighs a token answer: every base within the manifest's patterns, every needed scope granted, a refresh token where one is needed.
 pub(super) async fn weighed(
     host: &Host,
+    alias: &AliasId,
     manifest: &Manifest,
     login_url: &Url,
     kind: GrantKind,
     answer: Answer,
 ) -> Result<Trial, CredentialError> {
-    let client = host.connectors.client();
+    let client = client(host, alias)
+        .await
+        .map_err(|failure| refused(manifest, &failure))?;
     let bases = bases(manifest, login_url, &answer.fields)
         .map_err(|failure| refused(manifest, &failure))?;
     for origin in &manifest.origins {
@@ -103,7 +107,7 @@ pub(super) async fn weighed(
         );
         return Err(refused(manifest, &none));
     }
-    let connected_as = whose::ask(client, manifest, &bases, &answer.access_token).await;
+    let connected_as = whose::ask(&client, manifest, &bases, &answer.access_token).await;
     Ok(Trial {
         answer,
         kind,

@@ -15,6 +15,7 @@ use super::service::{ProfileView, get, need, plan_next, read};
 use super::store::{self, CheckView, ProfileRow};
 use crate::app::host::Host;
 use crate::audit::Entry;
+use crate::connections;
 use crate::connectors::link::{self, OrgLink, Wanted};
 use crate::credentials;
 use crate::identity::roles::{Actor, Permission};
@@ -182,12 +183,16 @@ pub fn environment(environment: Environment) -> &'static str {
 pub(super) async fn open(host: &Host, row: &ProfileRow) -> Result<OrgLink, ProfileError> {
     let manifest: Arc<Manifest> = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
-    let granted_scopes = {
+    let (granted_scopes, way) = {
         let mut tx = host.store.read().await?;
-        credentials::service::find(&mut tx, &row.alias)
+        let scopes = credentials::service::find(&mut tx, &row.alias)
             .await?
             .map(|credential| credential.granted_scopes)
-            .unwrap_or_default()
+            .unwrap_or_default();
+        (
+            scopes,
+            connections::way_out(host, &mut tx, &row.alias).await?,
+        )
     };
     let grants = credentials::grants(host, &row.alias, manifest, login_url);
     let wanted = Wanted {
@@ -196,6 +201,7 @@ pub(super) async fn open(host: &Host, row: &ProfileRow) -> Result<OrgLink, Profi
         granted_scopes,
         memo: row.memo.clone(),
         grants,
+        way,
         label: row.number.clone(),
     };
     Ok(link::open(host, wanted).await?)

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::model::ProfileFault;
 use super::schedule::ScheduleError;
 use super::store::CheckView;
+use crate::connections::ConnectionError;
 use crate::connectors::ConnectorError;
 use crate::credentials::CredentialError;
 use crate::identity::IdentityError;
@@ -171,6 +172,9 @@ pub enum ProfileError {
     /// The credential is wrong.
     #[error(transparent)]
     Credential(#[from] CredentialError),
+    /// The way out is wrong.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
     /// The connector cannot be used.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
@@ -276,6 +280,7 @@ impl IntoProblem for ProfileError {
             Self::Fault(error) => error.problem(),
             Self::Schedule(error) => error.problem(),
             Self::Credential(error) => error.problem(),
+            Self::Connection(error) => error.problem(),
             Self::Connector(error) => error.problem(),
             Self::Vendor(problem) => problem.clone(),
             Self::Sync(error) => error.problem(),

@@ -15,6 +15,7 @@ pub mod service;
 pub mod signin;
 mod source;
 mod store;
+pub mod way;
 
 pub use draft::NewProfile;
 pub use error::{AnswerFault, ProfileError};

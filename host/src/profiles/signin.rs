@@ -17,6 +17,7 @@ use super::service::{ProfileView, get, need, read};
 use super::store::{self, ProfileRow};
 use crate::app::host::Host;
 use crate::audit::Entry;
+use crate::connections;
 use crate::connectors::link::{self, Wanted};
 use crate::credentials::model::{missing_scopes, needed_scopes};
 use crate::credentials::proof::{self, Trial};
@@ -165,7 +166,7 @@ pub async fn connect(
         }
         return Ok(Connected::SignIn { id });
     }
-    let trial = proof::tried(host, &manifest, &login_url, &new).await?;
+    let trial = proof::tried(host, &row.alias, &manifest, &login_url, &new).await?;
     adopt(host, actor, &row, &manifest, &login_url, &new, &trial).await?;
     Ok(Connected::Connected)
 }
@@ -196,7 +197,7 @@ async fn exchange(
     let row = read(host, taken.profile.as_str()).await?;
     let manifest = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
-    let trial = signin::exchanged(host, &manifest, &login_url, taken, callback).await?;
+    let trial = signin::exchanged(host, &row.alias, &manifest, &login_url, taken, callback).await?;
     adopt(host, actor, &row, &manifest, &login_url, &taken.new, &trial).await
 }
 
@@ -231,7 +232,7 @@ pub async fn look(host: &Host, id: &str) -> Result<Option<i64>, ProfileError> {
     let row = read(host, profile.as_str()).await?;
     let manifest = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
-    let (taken, trial) = match signin::looked(host, &manifest, &login_url, id).await {
+    let (taken, trial) = match signin::looked(host, &row.alias, &manifest, &login_url, id).await {
         Ok(Look::Again(at)) => return Ok(Some(at)),
         Ok(Look::Confirmed(confirmed)) => *confirmed,
         Ok(Look::Ended) => return Ok(None),
@@ -273,12 +274,17 @@ async fn adopt(
     new: &NewCredential,
     trial: &Trial,
 ) -> Result<(), ProfileError> {
+    let way = {
+        let mut tx = host.store.read().await?;
+        connections::way_out(host, &mut tx, &row.alias).await?
+    };
     let wanted = Wanted {
         connector: row.connector.clone(),
         settings: row.settings.clone(),
         granted_scopes: trial.scopes().to_vec(),
         memo: row.memo.clone(),
         grants: trial.grants(),
+        way,
         label: row.number.clone(),
     };
     let org = link::open(host, wanted).await?;

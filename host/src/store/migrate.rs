@@ -29,6 +29,7 @@ migrations! {
     12 "0012_grants";
     14 "0014_messages";
     15 "0015_playbook";
+    16 "0016_way_out";
 }
 
 /// Applies what is missing. A newer database than this program is refused; several hosts starting at once wait for one.

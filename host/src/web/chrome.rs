@@ -277,6 +277,15 @@ const DONE: &[(&str, &str)] = &[
         "The webhook is removed, and its secret with it.",
     ),
     (
+        "proxy",
+        "The proxy is set. Where it changed, the stored secrets are deleted: reconnect.",
+    ),
+    (
+        "roots",
+        "The trusted authorities are set, and the stored secrets are deleted: reconnect.",
+    ),
+    ("hosts", "The further hosts are set."),
+    (
         "stopped",
         "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",
     ),

@@ -249,7 +249,13 @@ fn every_address_that_the_command_line_asks_exists() {
         })
         .collect();
     let mut asked = 0;
-    for file in ["account.rs", "collect.rs", "messages.rs", "progress.rs"] {
+    for file in [
+        "account.rs",
+        "collect.rs",
+        "messages.rs",
+        "progress.rs",
+        "proxy.rs",
+    ] {
         let code = std::fs::read_to_string(host_folder().join("src/cli").join(file)).unwrap();
         for (method, call) in [("GET", ".get("), ("POST", ".post(")] {
             for (at, _) in code.match_indices(call) {

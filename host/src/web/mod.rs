@@ -49,6 +49,7 @@ mod playbook_parts;
 mod playbook_scope;
 mod position;
 pub mod profiles;
+pub mod proxy;
 pub use error::Error;
 pub use routes::router;
 pub use serve::serve;

@@ -175,6 +175,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::aliases::routes());
     all.extend(super::playbook::routes());
     all.extend(super::hand_over::routes());
+    all.extend(super::proxy::routes());
     all.extend(super::position::routes());
     all.extend(super::rules::routes());
     all.extend(super::candidates::routes());

@@ -33,6 +33,8 @@ pub enum Refusal {
     PrivateAddress,
     /// The name resolves to more addresses than are looked at.
     TooManyAddresses,
+    /// The proxy is at an address that only the operator may name.
+    ProxyAddress,
 }
 
 impl Refusal {
@@ -53,6 +55,7 @@ impl Refusal {
             Self::HostNotDeclared => "egress.host_not_declared",
             Self::PrivateAddress => "egress.private_address",
             Self::TooManyAddresses => "egress.too_many_addresses",
+            Self::ProxyAddress => "egress.proxy_address",
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariants: the client's own resolver is replaced by one that knows only the classified addresses, so a second
 //! look-up (rebinding) cannot happen; one address that is not public refuses the name as a whole; clients (and with them
-//! open connections and TLS sessions) belong to one dialer and are never shared.
+//! open connections and TLS sessions) belong to one dialer and are never shared; with a proxy the only address a client
+//! knows is the proxy's, so that nothing can be dialled beside it.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,11 +14,12 @@ use async_trait::async_trait;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::EgressError;
-use super::addresses::classify;
+use super::addresses::{Class, classify};
 use super::decide::{Refusal, Refused};
 use super::failures;
-use super::target::Target;
+use super::proxy::{self, Proxy};
+use super::target::{AllowTargets, Target};
+use super::{EgressError, WayOut};
 use crate::contract::types::{Failure, FailureKind};
 use crate::limits;
 
@@ -71,25 +73,45 @@ struct Kept {
 pub(super) struct Dialer {
     tls: rustls::ClientConfig,
     resolver: Box<dyn Resolver>,
+    proxy: Option<Proxy>,
+    /// Where a proxy may be besides ordinary addresses.
+    allow: AllowTargets,
     kept: Mutex<HashMap<Target, Kept>>,
 }
 
 impl Dialer {
-    pub(super) fn new(extra_roots: &[Vec<u8>]) -> Result<Self, EgressError> {
+    pub(super) fn new(way: &WayOut, allow: &AllowTargets) -> Result<Self, EgressError> {
         Ok(Self {
-            tls: tls_config(extra_roots)?,
+            tls: tls_config(&way.extra_roots)?,
             resolver: Box::new(SystemResolver),
+            proxy: way.proxy.clone(),
+            allow: allow.clone(),
             kept: Mutex::default(),
         })
     }
 
     #[cfg(test)]
-    pub(super) fn with_resolver(resolver: Box<dyn Resolver>) -> Self {
+    pub(super) fn with_resolver(resolver: Box<dyn Resolver>, proxy: Option<Proxy>) -> Self {
         Self {
             tls: tls_config(&[]).expect("no extra roots to parse"),
             resolver,
+            proxy,
+            allow: AllowTargets::none(),
             kept: Mutex::default(),
         }
+    }
+
+    /// Whether a target may be dialled at all, as far as no look-up is needed.
+    pub(super) fn permits(&self, target: &Target) -> Result<(), Refused> {
+        match &self.proxy {
+            Some(_) => proxy::passes(target),
+            None => Ok(()),
+        }
+    }
+
+    /// An error of one of its clients, for the guest and a person.
+    pub(super) fn failure(&self, error: &reqwest::Error, host: &str) -> Failure {
+        failures::network(error, host, self.proxy.as_ref())
     }
 
     /// A client for exactly this target.
@@ -103,8 +125,18 @@ impl Dialer {
         {
             return Ok(client);
         }
-        let addresses = self.addresses(target).await?;
-        let client = self.build(target, &addresses, usage).map_err(|e| {
+        self.permits(target)?;
+        let client = match &self.proxy {
+            Some(proxy) => {
+                let addresses = self.proxy_addresses(proxy).await?;
+                self.build(proxy.host(), &addresses, usage)
+            }
+            None => {
+                let addresses = self.addresses(target).await?;
+                self.build(&target.host, &addresses, usage)
+            }
+        };
+        let client = client.map_err(|e| {
             DialError::Failed(failures::failure(
                 FailureKind::Internal,
                 "client",
@@ -147,37 +179,16 @@ impl Dialer {
                 Err(Refused::new(Refusal::IpLiteral, format!("{host} is an IP address")).into())
             };
         }
-        let lookup = self.resolver.resolve(host, target.port);
-        let resolved = tokio::time::timeout(Duration::from_millis(limits::DNS_MS), lookup).await;
-        let addresses = match resolved {
-            Ok(Ok(addresses)) if !addresses.is_empty() => addresses,
-            Ok(_) => {
-                return Err(DialError::Failed(failures::failure(
-                    FailureKind::Transient,
-                    failures::DNS,
-                    format!("The name {host} does not resolve"),
-                )));
-            }
-            Err(_) => {
-                return Err(DialError::Failed(failures::failure(
-                    FailureKind::Transient,
-                    failures::DNS,
-                    format!("The name {host} did not resolve in time"),
-                )));
-            }
-        };
-        if addresses.len() > limits::ADDRESSES {
-            return Err(Refused::new(
-                Refusal::TooManyAddresses,
-                format!("{host} has {} addresses", addresses.len()),
-            )
-            .into());
-        }
+        let addresses = self.resolve(host, target.port).await.map_err(|how| {
+            DialError::Failed(failures::failure(
+                FailureKind::Transient,
+                failures::DNS,
+                format!("The name {host} {how}"),
+            ))
+        })?;
+        few(host, &addresses)?;
         if !target.is_operators
-            && let Some(class) = addresses
-                .iter()
-                .map(|address| classify(address.ip()))
-                .find(|class| !class.is_public())
+            && let Some(class) = first_class(&addresses, |class| !class.is_public())
         {
             return Err(Refused::new(
                 Refusal::PrivateAddress,
@@ -188,9 +199,51 @@ impl Dialer {
         Ok(addresses)
     }
 
+    /// Where the proxy is. Most are inside, so that private addresses pass; loopback, link-local and the like do not.
+    async fn proxy_addresses(&self, proxy: &Proxy) -> Result<Vec<SocketAddr>, DialError> {
+        let (host, port) = (proxy.host(), proxy.port());
+        let addresses = match proxy.literal() {
+            Some(address) => vec![SocketAddr::new(address, port)],
+            None => self.resolve(host, port).await.map_err(|how| {
+                DialError::Failed(failures::failure(
+                    FailureKind::Transient,
+                    failures::PROXY_UNREACHABLE,
+                    format!("The name {host} of the proxy {how}"),
+                ))
+            })?,
+        };
+        few(host, &addresses)?;
+        if !self.allow.contains(host, port)
+            && let Some(class) = first_class(&addresses, |class| !proxy::may_live_at(class))
+        {
+            return Err(Refused::new(
+                Refusal::ProxyAddress,
+                format!(
+                    "the proxy {proxy} is at an address that only the operator may name ({class:?})"
+                ),
+            )
+            .into());
+        }
+        Ok(addresses)
+    }
+
+    /// Looks a name up once.
+    ///
+    /// # Errors
+    /// What it did not do, as the end of a sentence.
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, &'static str> {
+        let lookup = self.resolver.resolve(host, port);
+        match tokio::time::timeout(Duration::from_millis(limits::DNS_MS), lookup).await {
+            Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+            Ok(_) => Err("does not resolve"),
+            Err(_) => Err("did not resolve in time"),
+        }
+    }
+
+    /// A client that knows the addresses of one host, the vendor's or the proxy's, and no other.
     fn build(
         &self,
-        target: &Target,
+        host: &str,
         addresses: &[SocketAddr],
         usage: Use,
     ) -> reqwest::Result<reqwest::Client> {
@@ -207,14 +260,37 @@ impl Dialer {
             .connect_timeout(Duration::from_millis(limits::CONNECT_MS))
             .read_timeout(Duration::from_millis(limits::HTTP_READ_MS))
             .dns_resolver(Arc::new(Nobody))
-            .resolve_to_addrs(&target.host, addresses)
+            .resolve_to_addrs(host, addresses)
             .tls_backend_preconfigured(self.tls.clone());
+        let builder = match &self.proxy {
+            Some(proxy) => builder.proxy(proxy.rule()?),
+            None => builder,
+        };
         match usage {
             Use::Read => builder,
             Use::Write => builder.pool_max_idle_per_host(0),
         }
         .build()
     }
+}
+
+/// Refuses a name with more addresses than are looked at.
+fn few(host: &str, addresses: &[SocketAddr]) -> Result<(), Refused> {
+    if addresses.len() <= limits::ADDRESSES {
+        return Ok(());
+    }
+    Err(Refused::new(
+        Refusal::TooManyAddresses,
+        format!("{host} has {} addresses", addresses.len()),
+    ))
+}
+
+/// The first class among the addresses that stands out.
+fn first_class(addresses: &[SocketAddr], stands_out: impl Fn(Class) -> bool) -> Option<Class> {
+    addresses
+        .iter()
+        .map(|address| classify(address.ip()))
+        .find(|class| stands_out(*class))
 }
 
 /// The client's own resolver: knows no name. The pinned addresses stand before it.
@@ -275,6 +351,7 @@ mod tests {
     use super::{DialError, Dialer, Resolver, Use};
     use crate::egress::AllowTargets;
     use crate::egress::decide::Refusal;
+    use crate::egress::proxy::Proxy;
     use crate::egress::target::{self, Target};
     use crate::manifest::HostPattern;
 
@@ -304,14 +381,14 @@ mod tests {
             answers: answers.iter().map(|a| a.to_vec()).collect(),
             asked: asked.clone(),
         };
-        (Dialer::with_resolver(Box::new(script)), asked)
+        (Dialer::with_resolver(Box::new(script), None), asked)
     }
 
     fn target() -> Target {
         let url = Url::parse("https://acme.example.com/").unwrap();
         target::decide(
             &url,
-            &[HostPattern::parse("*.example.com").unwrap()],
+            &[&[HostPattern::parse("*.example.com").unwrap()]],
             &[443],
             &AllowTargets::none(),
         )
@@ -375,6 +452,34 @@ mod tests {
         match dialer(&[&[]]).0.client(&target(), Use::Read).await {
             Err(DialError::Failed(failure)) => assert_eq!(failure.code, "dns"),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn e8_with_a_proxy_the_vendors_name_is_not_looked_up_and_the_proxys_is_classified() {
+        for (address, passes) in [
+            ("10.0.0.1", true),
+            ("100.64.0.1", true),
+            ("1.1.1.1", true),
+            ("127.0.0.1", false),
+            ("169.254.169.254", false),
+            ("0.0.0.0", false),
+            ("::ffff:127.0.0.1", false),
+            ("fe80::1", false),
+        ] {
+            let script = Script {
+                answers: vec![vec![address]],
+                asked: Arc::default(),
+            };
+            let proxy = Proxy::parse("http://proxy.internal:3128").unwrap();
+            let asked = script.asked.clone();
+            let dialer = Dialer::with_resolver(Box::new(script), Some(proxy));
+            let dialled = dialer.client(&target(), Use::Read).await;
+            assert_eq!(dialled.is_ok(), passes, "{address}: {dialled:?}");
+            if let Err(DialError::Refused(refused)) = dialled {
+                assert_eq!(refused.reason, Refusal::ProxyAddress, "{address}");
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), 1);
         }
     }
 }

@@ -10,8 +10,8 @@ use url::Url;
 
 use super::decide::{Refusal, Refused};
 use super::dialer::{DialError, Dialer, Use};
-use super::target::{self, AllowTargets};
-use super::{EgressError, answer, failures};
+use super::target::{self, AllowTargets, Target};
+use super::{EgressError, WayOut, answer, failures};
 use crate::contract::types::{Failure, FailureKind};
 use crate::limits;
 use crate::manifest::HostPattern;
@@ -22,6 +22,7 @@ const PORTS: [u16; 1] = [443];
 /// A client for calls that the host itself makes.
 pub struct GuardedClient {
     allow: AllowTargets,
+    extra_hosts: Vec<HostPattern>,
     dialer: Dialer,
 }
 
@@ -31,10 +32,29 @@ impl GuardedClient {
     /// # Errors
     /// [`EgressError::Root`] where an extra root is no certificate.
     pub fn new(allow: AllowTargets, extra_roots: &[Vec<u8>]) -> Result<Self, EgressError> {
+        let way = WayOut {
+            extra_roots: extra_roots.to_vec(),
+            ..WayOut::default()
+        };
+        Self::through(allow, &way)
+    }
+
+    /// The same for a connection that has a proxy, roots or hosts of its own.
+    ///
+    /// # Errors
+    /// [`EgressError::Root`] where an extra root is no certificate.
+    pub fn through(allow: AllowTargets, way: &WayOut) -> Result<Self, EgressError> {
         Ok(Self {
+            dialer: Dialer::new(way, &allow)?,
             allow,
-            dialer: Dialer::new(extra_roots)?,
+            extra_hosts: way.extra_hosts.clone(),
         })
+    }
+
+    fn decide(&self, patterns: &[HostPattern], url: &Url) -> Result<Target, Refused> {
+        let target = target::decide(url, &[patterns, &self.extra_hosts], &PORTS, &self.allow)?;
+        self.dialer.permits(&target)?;
+        Ok(target)
     }
 
     /// Whether a URL could be called at all, without a name look-up; for checking what a person enters.
@@ -42,7 +62,7 @@ impl GuardedClient {
     /// # Errors
     /// A failure of kind `invalid-input` with the [`Refusal`]'s code.
     pub fn permits(&self, patterns: &[HostPattern], url: &Url) -> Result<(), Failure> {
-        target::decide(url, patterns, &PORTS, &self.allow)
+        self.decide(patterns, url)
             .map(|_| ())
             .map_err(|refused| failures::refused(&refused))
     }
@@ -61,7 +81,8 @@ impl GuardedClient {
         let url = Url::parse(&parts.uri.to_string()).map_err(|e| {
             failures::refused(&Refused::new(Refusal::BadBase, format!("not a URL: {e}")))
         })?;
-        let target = target::decide(&url, patterns, &PORTS, &self.allow)
+        let target = self
+            .decide(patterns, &url)
             .map_err(|refused| failures::refused(&refused))?;
         // Token calls are not repeatable (a refresh token may rotate): a fresh connection each, as for writes.
         let client = self
@@ -82,7 +103,7 @@ impl GuardedClient {
             let response = client
                 .execute(outgoing)
                 .await
-                .map_err(|e| failures::network(&e, &target.host))?;
+                .map_err(|e| self.dialer.failure(&e, &target.host))?;
             let (status, headers) = (response.status(), response.headers().clone());
             let body =
                 answer::read_body(response, &target.host, limits::TOKEN_RESPONSE_BYTES).await?;

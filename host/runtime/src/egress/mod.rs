@@ -4,9 +4,9 @@
 //! read operation, headers, body, base of the origin allowed ([`target`]), name resolved once and every address
 //! classified ([`dialer`], [`addresses`]), then the request with the credential, then the answer's caps ([`answer`]).
 //!
-//! Invariants: nothing is dialled that was not classified; no redirect is followed; no proxy of the environment is used;
-//! a connection is never shared between two [`Egress`]; a write leaves only through [`Egress::act`], which no guest can
-//! reach.
+//! Invariants: nothing is dialled that was not classified; no redirect is followed; no proxy of the environment is used,
+//! only the one of a [`WayOut`], and with it nothing is dialled directly ([`proxy`]); a connection is never shared between
+//! two [`Egress`]; a write leaves only through [`Egress::act`], which no guest can reach.
 //!
 //! What it must not know: any vendor, SQL, pages.
 
@@ -18,6 +18,8 @@ mod failures;
 mod guarded;
 mod headers;
 mod path;
+mod proxy;
+mod roots;
 mod send;
 mod target;
 
@@ -30,11 +32,13 @@ use url::Url;
 
 use crate::contract::http::Response;
 use crate::contract::types::Failure;
-use crate::manifest::Manifest;
+use crate::manifest::{HostPattern, Manifest};
 use crate::secret::Secret;
 
 pub use decide::Refusal;
 pub use guarded::GuardedClient;
+pub use proxy::{Proxy, ProxyError};
+pub use roots::{RootsError, TrustedRoot, read_roots};
 pub use send::Egress;
 pub use target::AllowTargets;
 
@@ -94,8 +98,19 @@ pub struct EgressOptions {
     pub observer: Arc<dyn EgressObserver>,
     /// Private targets that the operator named.
     pub allow: AllowTargets,
+    /// Proxy, roots and hosts of the connection.
+    pub way: WayOut,
+}
+
+/// How the requests of one connection leave. The default: directly, under the system's roots, to the manifest's hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WayOut {
+    /// The proxy that everything goes through.
+    pub proxy: Option<Proxy>,
     /// More trusted roots, each a PEM text; the system's are trusted too.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Hosts that an administrator allowed beside the manifest's, over https at the manifest's ports.
+    pub extra_hosts: Vec<HostPattern>,
 }
 
 /// Why an egress could not be made.

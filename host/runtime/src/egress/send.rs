@@ -24,7 +24,7 @@ use crate::contract::http::{Header, Method, Request, Response};
 use crate::contract::reclaim::{Step, WriteMethod};
 use crate::contract::types::{Failure, FailureKind};
 use crate::limits;
-use crate::manifest::{self, Manifest, Operation, Origin};
+use crate::manifest::{self, HostPattern, Manifest, Operation, Origin};
 
 /// The way out for one profile and one run. Connections are its own.
 pub struct Egress {
@@ -32,6 +32,7 @@ pub struct Egress {
     grants: Arc<dyn GrantPort>,
     observer: Arc<dyn EgressObserver>,
     allow: AllowTargets,
+    extra_hosts: Vec<HostPattern>,
     dialer: Dialer,
 }
 
@@ -71,14 +72,15 @@ impl Egress {
             grants,
             observer,
             allow,
-            extra_roots,
+            way,
         } = options;
         Ok(Self {
             manifest,
             grants,
             observer,
+            dialer: Dialer::new(&way, &allow)?,
             allow,
-            dialer: Dialer::new(&extra_roots)?,
+            extra_hosts: way.extra_hosts,
         })
     }
 
@@ -255,7 +257,12 @@ impl Egress {
                 format!("the base of origin \"{}\" is more than a host", origin.name),
             ));
         }
-        target::decide(base, &origin.hosts, &origin.ports, &self.allow)
+        target::decide(
+            base,
+            &[&origin.hosts, &self.extra_hosts],
+            &origin.ports,
+            &self.allow,
+        )
     }
 
     async fn attempt(
@@ -328,7 +335,7 @@ impl Egress {
         host: &str,
     ) -> Result<Answer, Lost> {
         let response = client.execute(request).await.map_err(|e| {
-            let failure = failures::network(&e, host);
+            let failure = self.dialer.failure(&e, host);
             // Only an error of the connection itself proves that no byte of the request was written.
             if e.is_connect() {
                 Lost::Before(failure)

@@ -93,7 +93,7 @@ pub(crate) struct Target {
 /// Decides whether a URL's scheme, host and port may be dialled. Looks at nothing behind the port.
 pub(crate) fn decide(
     url: &Url,
-    patterns: &[HostPattern],
+    patterns: &[&[HostPattern]],
     ports: &[u16],
     allow: &AllowTargets,
 ) -> Result<Target, Refused> {
@@ -153,7 +153,13 @@ pub(crate) fn decide(
             format!("{name} looks like an IP address"),
         ));
     }
-    if !ports.contains(&port) || !patterns.iter().any(|pattern| pattern.matches(domain)) {
+    if !ports.contains(&port)
+        || !patterns
+            .iter()
+            .copied()
+            .flatten()
+            .any(|pattern| pattern.matches(domain))
+    {
         return Err(Refused::new(
             Refusal::HostNotDeclared,
             format!("{name}:{port} is not a host the connector declares"),

@@ -10,7 +10,7 @@ use seatwise_runtime::contract::http::{Header, Method, Request};
 use seatwise_runtime::contract::types::{Failure, FailureKind};
 use seatwise_runtime::{
     AllowTargets, Egress, EgressObserver, EgressOptions, Grant, GrantPort, HttpPort, Refusal,
-    limits,
+    WayOut, limits,
 };
 use url::Url;
 
@@ -89,6 +89,14 @@ pub fn way_renewed(
     allow: AllowTargets,
     extra_roots: Vec<Vec<u8>>,
 ) -> Way {
+    let out = WayOut {
+        extra_roots,
+        ..WayOut::default()
+    };
+    way_out(base, renewed, allow, out)
+}
+
+pub fn way_out(base: &str, renewed: Option<&str>, allow: AllowTargets, out: WayOut) -> Way {
     let url = |text: &str| Url::parse(text).unwrap();
     let grants = Arc::new(Grants {
         base: url(base),
@@ -101,7 +109,7 @@ pub fn way_renewed(
         grants: grants.clone(),
         observer: watch.clone(),
         allow,
-        extra_roots,
+        way: out,
     };
     Way {
         egress: Arc::new(Egress::new(options).unwrap()),

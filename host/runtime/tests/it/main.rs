@@ -11,6 +11,7 @@ mod acts;
 mod answers;
 mod egress;
 mod guest;
+mod proxy;
 mod reach;
 mod sandbox;
 mod tls;

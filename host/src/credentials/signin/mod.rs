@@ -9,12 +9,13 @@ mod store;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
-use seatwise_runtime::Manifest;
 use seatwise_runtime::manifest::{GrantKind, Pkce};
+use seatwise_runtime::{GuardedClient, Manifest};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::grants::client;
 use super::model::{NewCredential, SigninEvent, SigninFault, SigninState};
 use super::proof::{self, Trial};
 use super::service::CredentialError;
@@ -163,15 +164,14 @@ pub async fn begin(
         Via::Session { session } => Some(session.clone()),
         Via::Token { .. } | Via::HandOver { .. } | Via::System => None,
     };
+    let client = client(host, subject.alias).await.map_err(refused)?;
     let mut offer = Offer::default();
     new.client_secret
         .as_str()
         .clone_into(&mut offer.client_secret);
     let (mut state_hash, mut user_code, mut interval_s) = (None, None, 0);
     let lives_ms = if kind == GrantKind::DeviceCode {
-        let codes = device::codes(host.connectors.client(), &ask)
-            .await
-            .map_err(refused)?;
+        let codes = device::codes(&client, &ask).await.map_err(refused)?;
         codes.page.as_str().clone_into(&mut offer.goes_to);
         offer.device_code = Some(codes.device_code.to_string());
         user_code = Some(codes.user_code);
@@ -183,9 +183,10 @@ pub async fn begin(
         }
         let state = random(host, STATE_BYTES);
         let verifier = uses_pkce.then(|| random(host, VERIFIER_BYTES));
-        let page = authorize_url(host, &ask, &state, verifier.as_deref()).map_err(refused)?;
+        let page =
+            authorize_url(host, &client, &ask, &state, verifier.as_deref()).map_err(refused)?;
         let (_, patterns) = token::offered(manifest, kind).map_err(refused)?;
-        consent_page::leads_on(host.connectors.client(), patterns, &page)
+        consent_page::leads_on(&client, patterns, &page)
             .await
             .map_err(refused)?;
         page.as_str().clone_into(&mut offer.goes_to);
@@ -233,6 +234,7 @@ pub async fn begin(
 /// The vendor's page where a person consents.
 fn authorize_url(
     host: &Host,
+    client: &GuardedClient,
     ask: &Ask<'_>,
     state: &str,
     verifier: Option<&str>,
@@ -240,7 +242,7 @@ fn authorize_url(
     let (offer, patterns) = token::offered(ask.manifest, ask.kind)?;
     let path = ask.manifest.credential.authorize_path.as_deref();
     let page = token::address(ask.login_url, path.unwrap_or("/"))?;
-    host.connectors.client().permits(patterns, &page)?;
+    client.permits(patterns, &page)?;
     let redirect = RedirectUrl::new(callback_url(host)).map_err(|_| {
         token::failure(
             seatwise_runtime::contract::types::FailureKind::InvalidInput,
@@ -396,6 +398,7 @@ async fn take(tx: &mut Tx, host: &Host, row: Row) -> Result<Taken, CredentialErr
 /// [`SigninFault::Changed`] when the connection signs in elsewhere now; [`CredentialError::Refused`] for the vendor's or the person's no.
 pub async fn exchanged(
     host: &Host,
+    alias: &AliasId,
     manifest: &Manifest,
     login_url: &Url,
     taken: &mut Taken,
@@ -437,11 +440,10 @@ pub async fn exchanged(
             verifier: taken.offer.verifier.as_deref(),
         },
     };
-    let answer = token::ask(host.connectors.client(), &ask)
-        .await
-        .map_err(refused)?;
+    let client = client(host, alias).await.map_err(refused)?;
+    let answer = token::ask(&client, &ask).await.map_err(refused)?;
     taken.new.refresh_token.clone_from(&answer.refresh_token);
-    proof::weighed(host, manifest, login_url, taken.kind, answer).await
+    proof::weighed(host, alias, manifest, login_url, taken.kind, answer).await
 }
 
 /// How a look at a device's sign-in ended.
@@ -475,6 +477,7 @@ pub async fn begun_by(
 /// The vendor's no, with which the sign-in has ended.
 pub async fn looked(
     host: &Host,
+    alias: &AliasId,
     manifest: &Manifest,
     login_url: &Url,
     id: &str,
@@ -504,7 +507,11 @@ pub async fn looked(
         client_secret: &offer.client_secret,
         proof: Proof::Device(offer.device_code.as_deref().unwrap_or_default()),
     };
-    let answer = match token::ask(host.connectors.client(), &ask).await {
+    let client = match client(host, alias).await {
+        Ok(client) => client,
+        Err(failure) => return refuse(host, &id, proof::refused(manifest, &failure)).await,
+    };
+    let answer = match token::ask(&client, &ask).await {
         Ok(answer) => answer,
         Err(failure) => {
             use seatwise_runtime::contract::types::FailureKind::{RateLimited, Transient};
@@ -528,7 +535,7 @@ pub async fn looked(
     let mut taken = take(&mut tx, host, row).await?;
     tx.commit().await?;
     taken.new.refresh_token.clone_from(&answer.refresh_token);
-    match proof::weighed(host, manifest, login_url, taken.kind, answer).await {
+    match proof::weighed(host, alias, manifest, login_url, taken.kind, answer).await {
         Ok(trial) => Ok(Look::Confirmed(Box::new((taken, trial)))),
         Err(error) => refuse(host, &id, error).await,
     }

@@ -23,6 +23,7 @@ mod authority;
 mod cross_site;
 mod hostile;
 mod looks;
+mod proxy;
 
 struct World {
     host: Host,
