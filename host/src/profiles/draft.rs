@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use seatwise_runtime::Manifest;
 use seatwise_runtime::contract::types::Failure;
 use seatwise_runtime::manifest::ErrorPlace;
+use seatwise_runtime::{Manifest, WayOut};
 use serde_json::{Map, Value, json};
 use url::Url;
 use zeroize::Zeroizing;
@@ -58,7 +58,8 @@ pub async fn create(
     let manifest = host.connectors.manifest(&new.connector)?;
     let name = model::name(&new.name)?;
     let login_url = model::login_url(&new.login_url)?;
-    allowed(host, &manifest, &new.grant, &login_url)?;
+    let direct = WayOut::default();
+    allowed(host, &manifest, &new.grant, &login_url, &direct)?;
     let settings = settings(&manifest, &new.settings)?;
     let now_ms = host.now_ms();
     let (id, alias) = (
@@ -137,18 +138,20 @@ pub async fn create(
     get(host, actor, id.as_str()).await
 }
 
-/// Refuses a login address that the grant's hosts or the operator do not allow, before any secret is stored for it.
+/// Refuses a login address that the grant's hosts, the operator or the connection's own proxy do not allow, before any secret is
+/// stored for it. `way` is how the connection leaves; a draft that is just being made has none of its own yet.
 pub(super) fn allowed(
     host: &Host,
     manifest: &Manifest,
     grant: &str,
     login_url: &Url,
+    way: &WayOut,
 ) -> Result<(), ProfileError> {
     let narrower = manifest
         .grant(grant)
         .map(|grant| &grant.login_hosts)
         .filter(|hosts| !hosts.is_empty());
-    let client = host.connectors.client();
+    let client = host.connectors.client_through(way)?;
     let usual = &manifest.credential.login_hosts;
     let patterns = narrower.unwrap_or(usual);
     let Err(refused) = client.permits(patterns, login_url) else {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use seatwise_runtime::Manifest;
+use seatwise_runtime::{Manifest, WayOut};
 use serde::Serialize;
 use serde_json::json;
 use url::Url;
@@ -153,7 +153,8 @@ pub async fn connect(
         .judged(&manifest)
         .map_err(credentials::CredentialError::from)?
         .id;
-    super::draft::allowed(host, &manifest, kind.as_str(), &login_url)?;
+    let way = way_of(host, &row).await?;
+    super::draft::allowed(host, &manifest, kind.as_str(), &login_url, &way)?;
     if kind.needs_consent() {
         let subject = Subject {
             profile: &row.id,
@@ -274,17 +275,14 @@ async fn adopt(
     new: &NewCredential,
     trial: &Trial,
 ) -> Result<(), ProfileError> {
-    let way = {
-        let mut tx = host.store.read().await?;
-        connections::way_out(host, &mut tx, &row.alias).await?
-    };
+    let way = way_of(host, row).await?;
     let wanted = Wanted {
         connector: row.connector.clone(),
         settings: row.settings.clone(),
         granted_scopes: trial.scopes().to_vec(),
         memo: row.memo.clone(),
         grants: trial.grants(),
-        way,
+        way: way.clone(),
         label: row.number.clone(),
     };
     let org = link::open(host, wanted).await?;
@@ -294,7 +292,9 @@ async fn adopt(
         .map_err(|error| ProfileError::Vendor(org.explain(&error)))?;
     let mut tx = host.store.begin().await?;
     let row = need(&mut tx, row.id.as_str()).await?;
-    if row.login_url != login_url.as_str() {
+    // What was typed for one way is not kept for another.
+    let is_same_way = connections::way_out(host, &mut tx, &row.alias).await? == way;
+    if row.login_url != login_url.as_str() || !is_same_way {
         return Err(credentials::CredentialError::from(
             crate::credentials::model::SigninFault::Changed,
         )
@@ -327,6 +327,11 @@ async fn adopt(
         proof::lives(&*grants, manifest).await?;
     }
     Ok(())
+}
+
+async fn way_of(host: &Host, row: &ProfileRow) -> Result<WayOut, ProfileError> {
+    let mut tx = host.store.read().await?;
+    Ok(connections::way_out(host, &mut tx, &row.alias).await?)
 }
 
 async fn look_again(host: &Host, id: &SigninId, due_at: i64) -> Result<(), ProfileError> {

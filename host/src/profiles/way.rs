@@ -10,7 +10,7 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::connections::service as connections;
 use crate::connections::{SetProxy, WayView};
-use crate::credentials::service as credentials;
+use crate::credentials::{service as credentials, signin};
 use crate::identity::roles::{Actor, Permission};
 use crate::kernel::AliasId;
 use crate::store::Tx;
@@ -115,7 +115,11 @@ async fn forget_moved(
     let mut deleted = Vec::new();
     for (alias, way) in after {
         let stays = before.iter().any(|(old, was)| *old == alias && *was == way);
-        if !stays && credentials::find(tx, &alias).await?.is_some() {
+        if stays {
+            continue;
+        }
+        signin::end_all(tx, host, &alias).await?;
+        if credentials::find(tx, &alias).await?.is_some() {
             credentials::forget(tx, host, actor, &alias, why).await?;
             deleted.push(alias.to_string());
         }

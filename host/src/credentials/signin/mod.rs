@@ -562,6 +562,17 @@ pub async fn finish(
     tx.commit().await
 }
 
+/// Ends every sign-in of an alias that is under way, in the caller's transaction: the secret that was typed for one would now be sent
+/// another way.
+///
+/// # Errors
+/// The database's own.
+pub async fn end_all(tx: &mut Tx, host: &Host, alias: &AliasId) -> Result<(), StoreError> {
+    let problem = crate::kernel::IntoProblem::problem(&SigninFault::Changed);
+    let text = serde_json::json!(problem).to_string();
+    store::finish_all(tx, alias, &text, host.now_ms()).await
+}
+
 fn random(host: &Host, bytes: usize) -> String {
     let mut random = Zeroizing::new(vec![0u8; bytes]);
     host.chance.fill(&mut random);

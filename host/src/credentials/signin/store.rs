@@ -180,3 +180,22 @@ pub(super) async fn finish(
     .await?;
     Ok(())
 }
+
+/// Ends all of an alias that have not ended; what was sealed for them is gone.
+pub(super) async fn finish_all(
+    tx: &mut Tx,
+    alias: &AliasId,
+    problem: &str,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update signins set state = 'refused', problem = $2, ended_at = $3, offer_sealed = null, user_code = null \
+         where alias_id = $1 and state in ('waiting', 'taken')",
+    )
+    .bind(alias.as_str())
+    .bind(problem)
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

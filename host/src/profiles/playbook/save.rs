@@ -13,6 +13,7 @@ use super::store::{self, NewTask};
 use crate::aliases::model::Schedule;
 use crate::app::host::Host;
 use crate::audit::Entry;
+use crate::connections;
 use crate::credentials::{self, NewCredential};
 use crate::identity::roles::{Actor, Permission};
 use crate::identity::service as identity;
@@ -278,8 +279,9 @@ pub async fn save_sign_in(
         return Err(ProfileError::NotDraft);
     }
     let tidied = model::tidy(&save.manifest, &typed.login_url)?;
-    allowed(host, &save.manifest, &typed.grant, &tidied.url)?;
     let alias = save.row.alias.clone();
+    let way = connections::way_out(host, &mut save.tx, &alias).await?;
+    allowed(host, &save.manifest, &typed.grant, &tidied.url, &way)?;
     let stored = credentials::service::find(&mut save.tx, &alias).await?;
     let is_same_place = save.row.login_url == tidied.url.as_str()
         && stored.as_ref().is_some_and(|stored| {
