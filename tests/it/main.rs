@@ -10,6 +10,7 @@ mod approvals;
 mod crash;
 mod grants;
 mod history;
+mod keys;
 mod licences;
 mod mail;
 mod playbook;

@@ -10,6 +10,7 @@ mod connection;
 mod connectors;
 mod entitlements;
 pub mod error;
+mod keys;
 mod messages;
 pub mod openapi;
 mod people;
@@ -41,6 +42,7 @@ pub fn routes() -> Vec<Route> {
     all.extend(candidates::routes());
     all.extend(actions::routes());
     all.extend(account::routes());
+    all.extend(keys::routes());
     all.extend(messages::routes());
     all.extend(webhooks::routes());
     all

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod host;
+pub mod keys;
 pub mod runs;
 pub mod serve;
 pub mod start;

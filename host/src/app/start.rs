@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use zeroize::Zeroizing;
 
 use super::host::{Host, HostOptions, Parts};
+use super::keys;
 use super::stop::Stop;
 use crate::audit::signer::Signer;
 use crate::connectors::{ConnectorError, ConnectorOptions, Connectors};
@@ -18,7 +19,7 @@ use crate::kernel::Clock;
 use crate::kernel::chance::{Chance, OsChance};
 use crate::kernel::digest::hex;
 use crate::kernel::faults::Faults;
-use crate::kernel::seal::{KEY_BYTES, Sealer};
+use crate::kernel::seal::KEY_BYTES;
 use crate::notify::NotifyError;
 use crate::notify::mail_server::MailServer;
 use crate::store::{Store, StoreError};
@@ -37,6 +38,17 @@ pub enum StartError {
     /// A key file that holds no key.
     #[error("{path} does not hold a key of {KEY_BYTES} bytes in hexadecimal; restore it from your backup", path = .0.display())]
     Key(PathBuf),
+    /// No master key where the database needs one.
+    #[error("there is no master key at {path}, but the database holds secrets that were sealed with one; restore it from your backup", path = .0.display())]
+    KeyMissing(PathBuf),
+    /// Another master key than the database needs.
+    #[error("the database holds secrets sealed with the master key {id}, which is not among those of {path}; restore it from your backup", path = .path.display())]
+    KeyWrong {
+        /// The id of the key that is needed.
+        id: String,
+        /// Where the keys came from.
+        path: PathBuf,
+    },
     /// `--allow-target` is not `host:port`.
     #[error("--allow-target {0}")]
     Target(String),
@@ -90,12 +102,11 @@ pub struct Start<'a> {
 /// # Errors
 /// [`StartError`].
 pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
-    let keys = start.data.join("keys");
+    let key_folder = start.data.join("keys");
     private_folder(start.data).await?;
-    private_folder(&keys).await?;
+    private_folder(&key_folder).await?;
     let chance: Arc<dyn Chance> = Arc::new(OsChance);
-    let master = key(&keys.join("master.key"), &*chance).await?;
-    let audit = key(&keys.join("audit.key"), &*chance).await?;
+    let audit = key(&key_folder.join("audit.key"), &*chance).await?;
     let mut allow = AllowTargets::none();
     for target in start.allow {
         allow.add(target).map_err(StartError::Target)?;
@@ -108,6 +119,9 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
         &who,
     )
     .await?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let source = keys::Source::find(start.data, environment);
+    let sealer = keys::open(&source, &store, &*chance, environment).await?;
     let cache_dir = Some(start.data.join("compiled"));
     let connectors = Connectors::new(ConnectorOptions {
         cache_dir,
@@ -120,7 +134,7 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
         chance,
         faults: start.faults,
         signer: Signer::new(*audit),
-        sealer: Sealer::new(&master),
+        sealer,
         connectors,
         options: HostOptions {
             data_dir: start.data.to_owned(),

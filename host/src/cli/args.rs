@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::key::KeyVerb;
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::proxy::ProxyVerb;
 use super::reclaim_args::{
@@ -129,6 +130,9 @@ pub enum Remote {
     /// The audit trail
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// Master keys that seal every secret; administrators only
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// Personal tokens; they are made on the page Tokens, by a signed-in person only
     #[command(subcommand)]
     Token(TokenVerb),

@@ -25,6 +25,7 @@ pub mod args;
 mod client;
 mod collect;
 pub mod connect;
+mod key;
 mod messages;
 mod messages_args;
 mod output;
@@ -97,6 +98,7 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Exemption(verb) => reclaim::exemption(client, verb).await,
         Remote::Reclaim(verb) => reclaim::reclaim(client, verb).await,
         Remote::Audit(verb) => account::audit(client, verb).await,
+        Remote::Key(verb) => key::key(client, verb).await,
         Remote::Token(verb) => account::token(client, verb).await,
         Remote::Mail(verb) => messages::mail(client, verb).await,
         Remote::Delivery(verb) => messages::delivery(client, verb).await,

@@ -171,7 +171,7 @@ pub(super) async fn put(
             .transpose()?,
         uses_pkce: !new.without_pkce,
         needs_consent: kind.needs_consent() && new.field("refresh_token").is_empty(),
-        key_id: host.sealer.key_id(),
+        key_id: &host.sealer.key_id(),
         by: &actor.id,
         now_ms: host.now_ms(),
     };

@@ -374,7 +374,7 @@ pub async fn set_mail_server(
         set_by: actor.id.to_string(),
         set_at: host.now_ms(),
     };
-    store::put_server(&mut tx, &row, host.sealer.key_id()).await?;
+    store::put_server(&mut tx, &row, &host.sealer.key_id()).await?;
     let detail = json!({ "host": server.host, "port": server.port, "security": security.as_str(), "sender": server.sender, "username": server.username });
     record(host, &mut tx, actor, "mail_server.set", detail).await?;
     // What waits for a working server goes at once.

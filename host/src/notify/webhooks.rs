@@ -230,7 +230,7 @@ pub async fn create_webhook(
             format!("there are {MOST} webhooks already; remove one first"),
         ));
     }
-    store::insert(&mut tx, &row, host.sealer.key_id())
+    store::insert(&mut tx, &row, &host.sealer.key_id())
         .await
         .map_err(|error| {
             if error.is_unique("name") {
@@ -314,7 +314,7 @@ pub async fn renew_secret(host: &Host, actor: &Actor, id: &str) -> Result<Minted
     let row = need(&mut tx, id).await?;
     let key = mint_key(host);
     let sealed = host.sealer.seal(place(&row.id), &*key, &*host.chance)?;
-    store::put_secret(&mut tx, &row.id, &sealed, host.sealer.key_id()).await?;
+    store::put_secret(&mut tx, &row.id, &sealed, &host.sealer.key_id()).await?;
     record(
         host,
         &mut tx,

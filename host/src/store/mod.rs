@@ -20,6 +20,7 @@ pub mod bulk;
 pub mod dialect;
 mod migrate;
 pub mod numbers;
+pub mod sealed;
 
 pub use dialect::Dialect;
 

@@ -252,6 +252,7 @@ fn every_address_that_the_command_line_asks_exists() {
     for file in [
         "account.rs",
         "collect.rs",
+        "key.rs",
         "messages.rs",
         "progress.rs",
         "proxy.rs",
