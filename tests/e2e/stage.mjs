@@ -30,8 +30,12 @@ export async function empty(binary) {
 
 async function start(binary, words, people) {
   const data = mkdtempSync(join(tmpdir(), "seatwise-e2e-"));
-  const child = spawn(binary, [...words, "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
-  let told = "";
+  const child = spawn(binary, [...words, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
+  let told = "", logged = "";
+  child.stderr.on("data", (bytes) => {
+    logged += bytes;
+    process.stderr.write(bytes);
+  });
   const found = await new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`${words[0]} said only:\n${told}`)), STARTS_WITHIN_MS);
     child.once("exit", (code) => reject(new Error(`${words[0]} ended with ${code}:\n${told}`)));
@@ -49,6 +53,8 @@ async function start(binary, words, people) {
   return {
     ...found,
     binary,
+    /** What the host has written to its log so far. */
+    log: () => logged,
     async stop() {
       const gone = new Promise((resolve) => child.once("exit", resolve));
       child.kill("SIGINT");

@@ -222,7 +222,7 @@ async fn zero_rows_change_nothing_until_somebody_accepts_them() {
             "nothing follows a held run"
         );
         let refused = service::accept_run(&desk.host, &ana(), &run.number, "  ").await;
-        assert!(matches!(refused, Err(SyncError::NoReason)));
+        assert!(matches!(refused, Err(SyncError::Reason(_))));
         service::accept_run(
             &desk.host,
             &ana(),

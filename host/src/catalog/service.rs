@@ -10,6 +10,7 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Denied, Permission};
 use crate::kernel::digest::sha256_hex;
+use crate::kernel::written::{self, Unfit};
 use crate::kernel::{ContentVersionId, IntoProblem, ModelId, Problem, ProductId};
 use crate::store::numbers::{self, Series};
 use crate::store::{StoreError, Tx};
@@ -27,8 +28,8 @@ pub enum CatalogError {
     #[error("there is no identifier {0}")]
     NoIdentifier(String),
     /// A name is missing.
-    #[error("a product needs a publisher and a name")]
-    NoName,
+    #[error("the {0} of the product {1}")]
+    Name(&'static str, Unfit),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,7 +55,7 @@ impl IntoProblem for CatalogError {
                 "List the unrecognised identifiers and use one of them",
             )
             .at("identifier"),
-            Self::NoName => Problem::new(
+            Self::Name(..) => Problem::new(
                 "catalog.no_name",
                 422,
                 text,
@@ -250,7 +251,7 @@ pub enum AssignTo {
 /// Says which product a vendor key belongs to: settles all of its subscriptions at once and makes the model.
 ///
 /// # Errors
-/// [`CatalogError::NoIdentifier`], [`CatalogError::NoProduct`], [`CatalogError::NoName`], [`CatalogError::Denied`].
+/// [`CatalogError::NoIdentifier`], [`CatalogError::NoProduct`], [`CatalogError::Name`], [`CatalogError::Denied`].
 pub async fn assign_identifier(
     host: &Host,
     actor: &Actor,
@@ -271,17 +272,16 @@ pub async fn assign_identifier(
             name,
             is_free,
         } => {
-            let (publisher, name) = (publisher.trim().to_owned(), name.trim().to_owned());
-            if publisher.is_empty() || name.is_empty() {
-                return Err(CatalogError::NoName);
-            }
+            let publisher = written::name(&publisher)
+                .map_err(|unfit| CatalogError::Name("publisher", unfit))?;
+            let name = written::name(&name).map_err(|unfit| CatalogError::Name("name", unfit))?;
             let id = ProductId::mint(now_ms, &*host.chance);
             store::put_product(
                 &mut tx,
                 &NewProduct {
                     id: &id,
-                    publisher: &publisher,
-                    name: &name,
+                    publisher,
+                    name,
                     metric: "seats",
                     is_free,
                     content: None,

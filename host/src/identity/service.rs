@@ -11,6 +11,7 @@ use super::{IdentityError, store};
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::kernel::PrincipalId;
+use crate::kernel::written;
 use crate::store::{StoreError, Tx};
 
 pub use super::sessions::{
@@ -324,14 +325,9 @@ pub(super) fn secret(host: &Host, prefix: &str) -> String {
 }
 
 pub(super) fn checked_name(text: &str, field: &'static str) -> Result<String, IdentityError> {
-    let name = text.trim();
-    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(invalid(
-            field,
-            "a name has 1 to 200 characters, none of them control characters",
-        ));
-    }
-    Ok(name.to_owned())
+    written::name(text)
+        .map(str::to_owned)
+        .map_err(|unfit| invalid(field, format!("the name {unfit}")))
 }
 
 pub(super) fn invalid(field: &'static str, sentence: impl Into<String>) -> IdentityError {

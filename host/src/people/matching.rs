@@ -22,6 +22,9 @@ pub enum Transform {
 #[error("`{0}` is not a mail domain")]
 pub struct NotADomain(pub String);
 
+/// The longest name that the domain system knows (RFC 1035 §2.3.4, in its written form).
+const DOMAIN_BYTES: usize = 253;
+
 impl Transform {
     /// The stored word.
     #[must_use]
@@ -51,7 +54,7 @@ impl Transform {
                 let is_plain = domain
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
-                if domain.is_empty() || !is_plain {
+                if domain.is_empty() || domain.len() > DOMAIN_BYTES || !is_plain {
                     return Err(NotADomain(domain.clone()));
                 }
             }

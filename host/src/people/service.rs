@@ -12,6 +12,7 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Denied, Permission};
 use crate::jobs::{JobKind, NewJob};
+use crate::kernel::written::{self, Unfit};
 use crate::kernel::{
     BusinessUnitId, EmploymentId, IntoProblem, OrgId, PersonId, Problem, ResolutionRuleId,
 };
@@ -33,8 +34,8 @@ pub enum PeopleError {
     #[error("a user resolution rule named `{0}` exists already")]
     RuleNameTaken(String),
     /// A name is missing.
-    #[error("a user resolution rule needs a name")]
-    NoName,
+    #[error("the name of the user resolution rule {0}")]
+    Name(Unfit),
     /// No such account or person.
     #[error("there is no {0}")]
     NotFound(String),
@@ -66,7 +67,7 @@ impl IntoProblem for PeopleError {
             Self::RuleNameTaken(_) => {
                 Problem::new("people.rule_name_taken", 409, text, "Choose another name").at("name")
             }
-            Self::NoName => {
+            Self::Name(_) => {
                 Problem::new("people.no_name", 422, text, "Give the rule a name").at("name")
             }
             Self::NotFound(_) => Problem::new(
@@ -241,7 +242,7 @@ pub async fn match_accounts(
 /// Adds a user resolution rule and applies it to all organizations at once.
 ///
 /// # Errors
-/// [`PeopleError::NotADomain`], [`PeopleError::RuleNameTaken`], [`PeopleError::NoName`], [`PeopleError::Denied`].
+/// [`PeopleError::NotADomain`], [`PeopleError::RuleNameTaken`], [`PeopleError::Name`], [`PeopleError::Denied`].
 pub async fn add_resolution_rule(
     host: &Host,
     actor: &Actor,
@@ -250,10 +251,7 @@ pub async fn add_resolution_rule(
 ) -> Result<i64, PeopleError> {
     actor.may(Permission::ManageSam)?;
     transform.check()?;
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(PeopleError::NoName);
-    }
+    let name = written::name(name).map_err(PeopleError::Name)?;
     let mut tx = host.store.begin().await?;
     let now_ms = host.now_ms();
     let id = ResolutionRuleId::mint(now_ms, &*host.chance);

@@ -275,7 +275,7 @@ pub async fn plan_undo(
 /// with the same care as the action itself. Asked twice, it answers the restore that is under way.
 ///
 /// # Errors
-/// As [`plan_undo`]; [`ReclamationError::NoReason`]; [`ReclamationError::Blocked`] when the connector says what stands in the way.
+/// As [`plan_undo`]; [`ReclamationError::Reason`]; [`ReclamationError::Blocked`] when the connector says what stands in the way.
 pub async fn undo(
     host: &Host,
     actor: &Actor,

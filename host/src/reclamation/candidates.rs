@@ -139,7 +139,7 @@ async fn act(
 /// Records what the holder said, by whoever heard it. Keeping needs a reason, which an approver decides about.
 ///
 /// # Errors
-/// [`ReclamationError::NotAllowed`] unless the holder is being asked, [`ReclamationError::NoReason`],
+/// [`ReclamationError::NotAllowed`] unless the holder is being asked, [`ReclamationError::Reason`],
 /// [`ReclamationError::NotFound`], [`ReclamationError::Denied`].
 pub async fn answer(
     host: &Host,
@@ -190,7 +190,7 @@ pub async fn answer(
 ///
 /// # Errors
 /// [`ReclamationError::NotAllowed`] unless there is such a wish, [`ReclamationError::OwnWork`], [`ReclamationError::Denied`];
-/// [`ReclamationError::NoReason`] for a refusal without one.
+/// [`ReclamationError::Reason`] for a refusal without one.
 pub async fn decide_keep(
     host: &Host,
     actor: &Actor,
@@ -253,7 +253,7 @@ pub async fn decide_keep(
 /// Lets a held candidate go on. One that is held because nobody answered is asked once more.
 ///
 /// # Errors
-/// [`ReclamationError::NotAllowed`] unless it is held, [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// [`ReclamationError::NotAllowed`] unless it is held, [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn release(
     host: &Host,
     actor: &Actor,
@@ -288,7 +288,7 @@ pub async fn release(
 ///
 /// # Errors
 /// [`ReclamationError::NotAllowed`] unless it needs attention, [`ReclamationError::WrongState`] while what stands in the way is still
-/// there, [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// there, [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn repair(
     host: &Host,
     actor: &Actor,
@@ -330,7 +330,7 @@ pub async fn repair(
 /// Closes a candidate whose seat was taken back by hand outside Seatwise.
 ///
 /// # Errors
-/// [`ReclamationError::NotAllowed`] unless it waits for revocation, [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// [`ReclamationError::NotAllowed`] unless it waits for revocation, [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn close_by_hand(
     host: &Host,
     actor: &Actor,

@@ -43,7 +43,7 @@ pub struct NewExemption {
 /// Exempts somebody from every rule. Open candidates of theirs are closed, except those with a request under way.
 ///
 /// # Errors
-/// [`ReclamationError::Field`], [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// [`ReclamationError::Field`], [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn add_exemption(
     host: &Host,
     actor: &Actor,
@@ -121,7 +121,7 @@ pub async fn list_exemptions(
 /// Ends an exemption; the next download may name the person again.
 ///
 /// # Errors
-/// [`ReclamationError::NotFound`] also for one that has ended, [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// [`ReclamationError::NotFound`] also for one that has ended, [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn end_exemption(
     host: &Host,
     actor: &Actor,
@@ -216,7 +216,7 @@ async fn switch(
 /// Stops every request at every vendor, undo too, from the next one on.
 ///
 /// # Errors
-/// [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn stop_reclaims(
     host: &Host,
     actor: &Actor,
@@ -229,7 +229,7 @@ pub async fn stop_reclaims(
 /// Lets requests go on.
 ///
 /// # Errors
-/// [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn start_reclaims(
     host: &Host,
     actor: &Actor,
@@ -242,7 +242,7 @@ pub async fn start_reclaims(
 /// Sets the UTC days on which nothing is taken back.
 ///
 /// # Errors
-/// [`ReclamationError::Field`] for what is no day, [`ReclamationError::NoReason`], [`ReclamationError::Denied`].
+/// [`ReclamationError::Field`] for what is no day, [`ReclamationError::Reason`], [`ReclamationError::Denied`].
 pub async fn set_freeze_days(
     host: &Host,
     actor: &Actor,

@@ -28,6 +28,7 @@ use crate::connectors::ConnectorError;
 use crate::entitlements::service::EntitlementError;
 use crate::identity::roles::Denied;
 use crate::jobs::JobError;
+use crate::kernel::written::{self, Unfit};
 use crate::kernel::{IntoProblem, Problem};
 use crate::notify::NotifyError;
 use crate::profiles::service::ProfileError;
@@ -67,9 +68,9 @@ pub enum ReclamationError {
     /// A field that cannot be.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// A reason is needed.
-    #[error("a reason is missing")]
-    NoReason,
+    /// A reason is needed, and no longer than people read.
+    #[error("the reason {0}")]
+    Reason(Unfit),
     /// The record is in another state.
     #[error("{0}")]
     WrongState(String),
@@ -147,7 +148,7 @@ impl IntoProblem for ReclamationError {
                 text,
                 "Load the candidate again and look at its state",
             ),
-            Self::NoReason => Problem::new(
+            Self::Reason(_) => Problem::new(
                 "reclamation.no_reason",
                 422,
                 text,
@@ -171,14 +172,9 @@ impl IntoProblem for ReclamationError {
     }
 }
 
-/// The text of a reason, which may not be empty.
+/// The text of a reason.
 fn reason(text: &str) -> Result<&str, ReclamationError> {
-    let text = text.trim();
-    if text.is_empty() {
-        Err(ReclamationError::NoReason)
-    } else {
-        Ok(text)
-    }
+    written::reason(text).map_err(ReclamationError::Reason)
 }
 
 fn not_found(what: &'static str, key: &str) -> ReclamationError {

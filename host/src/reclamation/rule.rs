@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::digest::sha256_hex;
+use crate::kernel::written::{self, Unfit};
 use crate::kernel::{IntoProblem, Problem};
 
 /// Days without use after which a generated rule of a direct integration names a seat (`sam-domain.md` §2.9).
@@ -151,6 +152,34 @@ impl IntoProblem for FieldError {
     }
 }
 
+/// The longest account that can be excluded: a mail address (RFC 5321 §4.5.3.1: 64 and 255 octets around the `@`).
+const PRINCIPAL_BYTES: usize = 320;
+
+impl Wording {
+    /// The words after an edit.
+    ///
+    /// # Errors
+    /// [`FieldError`] for a name or a note that cannot be.
+    pub fn edited(&self, edit: &Edit) -> Result<Self, FieldError> {
+        let unfit = |field| {
+            move |unfit: Unfit| FieldError {
+                field,
+                why: unfit.to_string(),
+            }
+        };
+        let name = match &edit.name {
+            Some(name) => written::name(name).map_err(unfit("name"))?.to_owned(),
+            None => self.name.clone(),
+        };
+        let note = match &edit.note {
+            Some(note) if note.trim().is_empty() => String::new(),
+            Some(note) => written::reason(note).map_err(unfit("note"))?.to_owned(),
+            None => self.note.clone(),
+        };
+        Ok(Self { name, note })
+    }
+}
+
 impl Deciding {
     /// What the host proposes for a paid product: nothing is taken from anyone who does not answer.
     #[must_use]
@@ -254,6 +283,15 @@ impl Deciding {
             return Err(FieldError {
                 field: "grace_days",
                 why: "must be at least 1 when there is a second action".to_owned(),
+            });
+        }
+        if let Some(long) = self.exclusions.iter().find(|e| e.len() > PRINCIPAL_BYTES) {
+            return Err(FieldError {
+                field: "exclusions",
+                why: format!(
+                    "has an account of {} characters; none is longer than {PRINCIPAL_BYTES}",
+                    long.chars().count()
+                ),
             });
         }
         if self.conditions.account_kinds.is_empty() {

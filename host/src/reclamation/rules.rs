@@ -320,23 +320,7 @@ pub async fn edit_rule(
         }
         .into());
     }
-    let wording = Wording {
-        name: edit
-            .name
-            .clone()
-            .unwrap_or_else(|| old.wording.name.clone()),
-        note: edit
-            .note
-            .clone()
-            .unwrap_or_else(|| old.wording.note.clone()),
-    };
-    if wording.name.trim().is_empty() {
-        return Err(FieldError {
-            field: "name",
-            why: "must not be empty".to_owned(),
-        }
-        .into());
-    }
+    let wording = old.wording.edited(edit)?;
     if deciding == old.deciding && wording == old.wording {
         return view(host, &mut tx, actor, row).await;
     }
@@ -436,7 +420,7 @@ pub async fn approve_rule(
 /// Refuses the newest version. Another version that is in force stays so.
 ///
 /// # Errors
-/// As [`approve_rule`]; [`ReclamationError::NoReason`].
+/// As [`approve_rule`]; [`ReclamationError::Reason`].
 pub async fn refuse_rule(
     host: &Host,
     actor: &Actor,
@@ -517,7 +501,7 @@ async fn decide(
 /// Switches a rule off: its open candidates are closed, except those with a request under way.
 ///
 /// # Errors
-/// [`ReclamationError::NoReason`], [`ReclamationError::NotFound`], [`ReclamationError::Denied`].
+/// [`ReclamationError::Reason`], [`ReclamationError::NotFound`], [`ReclamationError::Denied`].
 pub async fn switch_off_rule(
     host: &Host,
     actor: &Actor,

@@ -9,6 +9,7 @@ use crate::audit::Entry;
 use crate::identity::roles::{Actor, Denied, Permission};
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::clock::{HOUR_MS, MINUTE_MS};
+use crate::kernel::written::{self, Unfit};
 use crate::kernel::{IntoProblem, OrgId, Problem, ProfileId, RunId};
 use crate::store::numbers::{self, Series};
 use crate::store::{StoreError, Tx};
@@ -38,8 +39,8 @@ pub enum SyncError {
     #[error("the run is {}, so this cannot be done", .0.as_str())]
     WrongState(RunState),
     /// Accepting needs a reason.
-    #[error("a reason is missing")]
-    NoReason,
+    #[error("the reason {0}")]
+    Reason(Unfit),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,7 +76,7 @@ impl IntoProblem for SyncError {
                 text,
                 "Load the run again and look at its state",
             ),
-            Self::NoReason => Problem::new(
+            Self::Reason(_) => Problem::new(
                 "sync.no_reason",
                 422,
                 text,
@@ -229,7 +230,7 @@ pub async fn list_runs(
 /// Accepts a held run: it is merged as it is. The reason stays with the run and in the audit trail.
 ///
 /// # Errors
-/// [`SyncError::NoReason`], [`SyncError::WrongState`], [`SyncError::NoRun`], [`SyncError::Denied`].
+/// [`SyncError::Reason`], [`SyncError::WrongState`], [`SyncError::NoRun`], [`SyncError::Denied`].
 pub async fn accept_run(
     host: &Host,
     actor: &Actor,
@@ -237,10 +238,7 @@ pub async fn accept_run(
     reason: &str,
 ) -> Result<RunView, SyncError> {
     actor.may(Permission::AcceptRuns)?;
-    let reason = reason.trim();
-    if reason.is_empty() {
-        return Err(SyncError::NoReason);
-    }
+    let reason = written::reason(reason).map_err(SyncError::Reason)?;
     let by = actor.id.to_string();
     put_back(
         host,

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::chrome::Chrome;
 use super::error::Untold;
+use super::rejected;
 use super::session::{self, Signed};
 use super::{error, templates};
 use crate::api;
@@ -109,6 +110,12 @@ pub async fn admit(State(host): State<Host>, request: Request, next: Next) -> Re
             "Go back and use the page's own buttons",
         );
         response = error_page(&frame, problem, StatusCode::METHOD_NOT_ALLOWED);
+    } else {
+        let status = response.status();
+        response = match rejected::reworded(response).await {
+            Ok(problem) => error_page(&frame, problem, status),
+            Err(own) => own,
+        };
     }
     // Whatever a signed-in person saw must not come back from a cache after sign-out; embedded files set their own.
     response

@@ -32,6 +32,7 @@ mod models;
 mod notifications;
 mod overview;
 mod people;
+mod rejected;
 mod roles;
 mod rules;
 mod runs;

@@ -190,7 +190,7 @@ pub(super) fn limits(view: &PlaybookView) -> Vec<Field> {
     let one = |name: &str, label: &str, why: &str, held: &crate::aliases::Valued<i64>| {
         let own = (held.origin == Origin::Own).then(|| held.value.to_string());
         Field {
-            stands: Some(format!("{} {}", held.value, whence(held.origin, parent))),
+            stands: Some(format!("{}. {}", held.value, whence(held.origin, parent))),
             example: Some(held.value.to_string()),
             ..Field::text(name, label, own.unwrap_or_default(), why)
         }
