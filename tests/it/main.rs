@@ -13,6 +13,7 @@ mod history;
 mod licences;
 mod mail;
 mod playbook;
+mod preflight;
 mod property;
 mod reclaim;
 mod reclaim_crash;
