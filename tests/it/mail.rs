@@ -75,6 +75,7 @@ impl Office {
             key: key.to_owned(),
             subject_kind: "run",
             subject_id: key.to_owned(),
+            owner: None,
             facts: Facts {
                 number: key.to_owned(),
                 name: name.to_owned(),

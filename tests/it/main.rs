@@ -14,6 +14,7 @@ mod keys;
 mod licences;
 mod mail;
 mod playbook;
+mod preflight;
 mod property;
 mod proxy;
 mod reclaim;

@@ -13,10 +13,10 @@ use seatwise::kernel::clock::SetClock;
 use seatwise::kernel::faults::NoFaults;
 use seatwise::kernel::seal::Sealer;
 use seatwise::kernel::{Day, Problem, ProfileId, RunId};
-use seatwise::sync::source::{Class, Gate, Source, Trouble};
+use seatwise::sync::source::{Checked, Class, Gate, Source, Standing, Trouble};
 use seatwise::sync::{RunKind, RunView, StartRun, download, service};
 use seatwise_runtime::contract::activity;
-use seatwise_runtime::contract::connection::{Environment, Organization};
+use seatwise_runtime::contract::connection::{CheckInfo, CheckResult, Environment, Organization};
 use seatwise_runtime::contract::consumption::{self, Metric, Pool};
 use seatwise_runtime::contract::subscriptions::{
     Account, AccountFact, AccountKind, Assignment, Fact, LastActivity, Outline, Page,
@@ -111,6 +111,18 @@ impl Source for Scripted {
             accounts: None,
             memo: vec![1],
         })
+    }
+
+    async fn checks(&self) -> Result<Vec<CheckInfo>, Trouble> {
+        Ok(Vec::new())
+    }
+
+    async fn check(&self, _id: &str) -> Result<CheckResult, Trouble> {
+        Err(trouble(Class::Final))
+    }
+
+    async fn judge(&self, _checked: Vec<Checked>) -> Result<Standing, Trouble> {
+        Ok(Standing::default())
     }
 
     async fn begin(&self, since: Option<i64>) -> Result<Outline, Trouble> {

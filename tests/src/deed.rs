@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use seatwise::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
 use seatwise::kernel::faults::Faults;
+use seatwise::profiles::service as profiles;
 use seatwise::reclamation::{actions, batches};
 use sqlx::Row as _;
 
@@ -47,6 +48,12 @@ pub async fn ready(database: &Database, faults: Arc<dyn Faults>, deed: Deed) -> 
         company.collect().await;
         let lou = company.candidate("lou").await;
         actions::undo(&company.host, &company.ana, &lou.number, "needed after all")
+            .await
+            .expect("the company obeys");
+    }
+    // A moment ago every right was there, so the steps are those of the deed.
+    for profile in &company.profiles {
+        profiles::check(&company.host, &company.ana, profile)
             .await
             .expect("the company obeys");
     }

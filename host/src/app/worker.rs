@@ -76,6 +76,7 @@ fn may_be_dropped(kind: JobKind) -> bool {
         | JobKind::AfterRun
         | JobKind::Schedule
         | JobKind::Reconcile
+        | JobKind::Checks
         | JobKind::Plan => true,
         JobKind::Reclaim | JobKind::Outbox | JobKind::SignIn => false,
     }
@@ -152,6 +153,11 @@ async fn handle(host: &Host, job: &Claimed) -> JobOutcome {
             Err(error) => JobOutcome::RetryAt(host.now_ms() + RETRY_MS, error.to_string()),
         },
         JobKind::SignIn => match profiles::signin::look(host, &job.subject).await {
+            Ok(Some(next)) => JobOutcome::Again(next),
+            Ok(None) => JobOutcome::Done,
+            Err(error) => JobOutcome::RetryAt(host.now_ms() + RETRY_MS, error.to_string()),
+        },
+        JobKind::Checks => match profiles::playbook::checks::take_up(host, &job.subject).await {
             Ok(Some(next)) => JobOutcome::Again(next),
             Ok(None) => JobOutcome::Done,
             Err(error) => JobOutcome::RetryAt(host.now_ms() + RETRY_MS, error.to_string()),

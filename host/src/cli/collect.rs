@@ -19,6 +19,13 @@ const PROFILES: &[Column] = &[
     ("Attention", "/attention", As::Text),
 ];
 
+const NEEDS: &[Column] = &[
+    ("Needs attention", "/title", As::Text),
+    ("Found", "/says", As::Text),
+    ("Fix", "/fix", As::Text),
+    ("Meanwhile", "/stops", As::Text),
+];
+
 const RUN: &[Column] = &[
     ("Number", "/number", As::Text),
     ("Profile", "/profile_number", As::Text),
@@ -93,6 +100,11 @@ pub async fn profile(client: &Client, verb: ProfileVerb) -> Result<(), CliError>
 
 fn show_profile(client: &Client, shown: &Value) {
     output::one(client, shown, PROFILES);
+    let needs = shown.get("needs").and_then(Value::as_array);
+    if let (false, Some(needs)) = (client.json, needs.filter(|needs| !needs.is_empty())) {
+        outln!();
+        out!("{}", output::table(needs, NEEDS));
+    }
     if let (false, Some(checks)) = (client.json, shown.get("checks").and_then(Value::as_array)) {
         outln!();
         out!(

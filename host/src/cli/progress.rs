@@ -52,10 +52,13 @@ pub async fn follow(client: &Client, number: &str) -> Result<Value, CliError> {
             eprintln!("{line}");
             said = Some(Instant::now());
         }
-        if matches!(
-            state.as_str(),
-            "complete" | "failed" | "cancelled" | "held" | "paused_quota"
-        ) {
+        let is_waiting = state == "queued" && run.get("problem").is_some_and(Value::is_object);
+        if is_waiting
+            || matches!(
+                state.as_str(),
+                "complete" | "failed" | "cancelled" | "held" | "paused_quota"
+            )
+        {
             bar.finish_and_clear();
             eprintln!("{line}");
             return Ok(run);

@@ -25,6 +25,7 @@ pub(super) async fn died(
         key: format!("token_died:{alias}:{generation}"),
         subject_kind: "profile",
         subject_id: id,
+        owner: None,
         facts: Facts {
             path: format!("/profiles/{number}"),
             number,

@@ -36,6 +36,8 @@ pub enum JobKind {
     Schedule,
     /// A look whether a person has confirmed a device's code; subject = sign-in.
     SignIn,
+    /// Checks of a playbook whose host ended before they did; subject = profile.
+    Checks,
 }
 
 impl JobKind {
@@ -51,6 +53,7 @@ impl JobKind {
             Self::Outbox => "outbox",
             Self::Schedule => "schedule",
             Self::SignIn => "sign_in",
+            Self::Checks => "checks",
         }
     }
 
@@ -64,6 +67,7 @@ impl JobKind {
             Self::Outbox,
             Self::Schedule,
             Self::SignIn,
+            Self::Checks,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == text)

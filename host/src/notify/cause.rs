@@ -18,6 +18,8 @@ pub enum Cause {
     RunRecovered,
     /// A profile waits for a person.
     Attention,
+    /// A profile no longer waits for a person.
+    AttentionOver,
     /// A credential no longer works.
     TokenDied,
     /// A rule or a batch waits for approval.
@@ -28,11 +30,12 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order pages list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::FirstRun,
         Self::RunFailed,
         Self::RunRecovered,
         Self::Attention,
+        Self::AttentionOver,
         Self::TokenDied,
         Self::ApprovalWaiting,
         Self::WebhookOff,
@@ -46,6 +49,7 @@ impl Cause {
             Self::RunFailed => "run_failed",
             Self::RunRecovered => "run_recovered",
             Self::Attention => "attention",
+            Self::AttentionOver => "attention_over",
             Self::TokenDied => "token_died",
             Self::ApprovalWaiting => "approval_waiting",
             Self::WebhookOff => "webhook_off",
@@ -66,6 +70,7 @@ impl Cause {
             Self::RunFailed => "run.failed",
             Self::RunRecovered => "run.recovered",
             Self::Attention => "profile.needs_attention",
+            Self::AttentionOver => "profile.recovered",
             Self::TokenDied => "credential.died",
             Self::ApprovalWaiting => "approval.waiting",
             Self::WebhookOff => "webhook.off",
@@ -80,6 +85,7 @@ impl Cause {
             Self::RunFailed => "A download failed, and the one before had not",
             Self::RunRecovered => "A profile downloads again after a failure",
             Self::Attention => "A profile waits for a person",
+            Self::AttentionOver => "A profile no longer waits for a person",
             Self::TokenDied => "A credential no longer works and somebody must sign in again",
             Self::ApprovalWaiting => "A rule or a batch waits for approval",
             Self::WebhookOff => "A webhook was switched off because it took nothing",
@@ -105,7 +111,7 @@ impl Cause {
             Self::FirstRun | Self::RunFailed | Self::RunRecovered => {
                 &[Role::SamIntegrator, Role::SamAdmin]
             }
-            Self::Attention | Self::TokenDied => &[Role::SamIntegrator],
+            Self::Attention | Self::AttentionOver | Self::TokenDied => &[Role::SamIntegrator],
         };
         by_default.iter().any(|role| roles.contains(role))
     }
@@ -157,6 +163,8 @@ pub struct Notice {
     pub subject_kind: &'static str,
     /// Its id.
     pub subject_id: String,
+    /// Principal who answers for it: told by default, whatever their roles.
+    pub owner: Option<String>,
     /// What is told.
     pub facts: Facts,
 }

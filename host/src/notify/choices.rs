@@ -19,18 +19,22 @@ pub(super) struct Listener {
     pub email: String,
 }
 
-/// Everybody who is told of a cause now: active, with a mail address, allowed to see it.
-pub(super) async fn listeners(tx: &mut Tx, cause: Cause) -> Result<Vec<Listener>, StoreError> {
+/// Everybody who is told of a cause now: active, with a mail address, allowed to see it. Who answers for what it is about is told
+/// unless they chose otherwise.
+pub(super) async fn listeners(
+    tx: &mut Tx,
+    cause: Cause,
+    owner: Option<&str>,
+) -> Result<Vec<Listener>, StoreError> {
     let chosen = store::settings::choices_for(tx, cause.as_str()).await?;
     let people = identity::people(tx).await?;
     Ok(people
         .into_iter()
         .filter(|person| person.is_active && cause.concerns(&person.roles))
         .filter(|person| {
-            chosen
-                .get(person.id.as_str())
-                .copied()
-                .unwrap_or_else(|| cause.is_told_to(&person.roles))
+            chosen.get(person.id.as_str()).copied().unwrap_or_else(|| {
+                cause.is_told_to(&person.roles) || owner == Some(person.id.as_str())
+            })
         })
         .filter_map(|person| {
             let email = person.email?;

@@ -50,7 +50,7 @@ pub async fn post(host: &Host, tx: &mut Tx, new: &NewMessage) -> Result<bool, No
 /// The database's own.
 pub async fn tell(host: &Host, tx: &mut Tx, notice: &Notice) -> Result<(), StoreError> {
     webhooks::tell(host, tx, notice).await?;
-    for person in choices::listeners(tx, notice.cause).await? {
+    for person in choices::listeners(tx, notice.cause, notice.owner.as_deref()).await? {
         tell_person(host, tx, notice, &person).await?;
     }
     Ok(())

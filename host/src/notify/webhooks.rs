@@ -563,6 +563,7 @@ pub(super) async fn switch_off(
         key: format!("webhook_off:{id}:{now_ms}"),
         subject_kind: "webhook",
         subject_id: id.to_owned(),
+        owner: None,
         facts: Facts {
             number: "Webhook".to_owned(),
             name: row.name,

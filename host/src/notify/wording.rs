@@ -54,6 +54,12 @@ fn words(cause: Cause) -> Words {
             intro: "A person has to look at this before it goes on.",
             list: "/profiles",
         },
+        Cause::AttentionOver => Words {
+            one: "{{name}} no longer needs attention",
+            many: "{{count}} profiles no longer need attention",
+            intro: "What stood in the way is gone. What had waited goes on by itself.",
+            list: "/profiles",
+        },
         Cause::TokenDied => Words {
             one: "{{name}}: somebody must sign in again",
             many: "{{count}} connections need somebody to sign in again",
@@ -255,6 +261,13 @@ pub fn sample(cause: Cause) -> Vec<Facts> {
                 "Check whether the connecting user still sees everyone; run again, or accept this run with a reason",
             ),
             "/runs",
+        )],
+        Cause::AttentionOver => vec![facts(
+            "PRF0001001",
+            "CRM Europe",
+            "every check that something depends on passes again",
+            None,
+            "/profiles",
         )],
         Cause::TokenDied => vec![facts(
             "PRF0001001",

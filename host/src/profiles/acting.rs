@@ -2,7 +2,7 @@
 
 use super::model::{ProfileState, WriteMode};
 use super::playbook::{Answers, Price};
-use super::store;
+use super::{preflight, store};
 use crate::app::host::Host;
 use crate::jobs::{JobKind, NewJob};
 use crate::kernel::{OrgId, ProfileId};
@@ -23,6 +23,8 @@ pub struct Acting {
     pub quota_percent: i64,
     /// Calls used and allowed, as last told.
     pub quota: Option<(i64, i64)>,
+    /// What stands in the way of taking seats back, as the last checks say; read only while it is live.
+    pub check_failed: Option<String>,
 }
 
 /// The profile that speaks for an organization; `None` when none is published.
@@ -30,8 +32,11 @@ pub struct Acting {
 /// # Errors
 /// The database's own.
 pub async fn acting_for(tx: &mut Tx, organization: &OrgId) -> Result<Option<Acting>, StoreError> {
-    let row = store::find_by_organization(tx, organization).await?;
-    Ok(row.map(|row| Acting {
+    let Some(row) = store::find_by_organization(tx, organization).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Acting {
+        check_failed: preflight::stops_reclaim(tx, &row).await?,
         quota: row.quota_used.zip(row.quota_limit),
         id: row.id,
         number: row.number,

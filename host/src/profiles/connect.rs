@@ -11,6 +11,7 @@ use super::error::ProfileError;
 use super::model::{self, ProfileEvent};
 use super::playbook::Answers;
 use super::playbook::checks::fits;
+use super::preflight;
 use super::service::{ProfileView, get, need, plan_next, read};
 use super::store::{self, CheckView, ProfileRow};
 use crate::app::host::Host;
@@ -33,7 +34,9 @@ pub async fn check(host: &Host, actor: &Actor, key: &str) -> Result<Vec<CheckVie
     let link = open(host, &row).await?;
     let checks = run_checks(&link).await?;
     let mut tx = host.store.begin().await?;
+    let row = need(&mut tx, row.id.as_str()).await?;
     store::put_checks(&mut tx, &row.id, &checks, host.now_ms()).await?;
+    preflight::settle(host, &mut tx, &row, actor).await?;
     let failed: Vec<&str> = checks
         .iter()
         .filter(|c| c.verdict == "fail")
@@ -264,7 +267,8 @@ pub(super) fn served(info: &CheckInfo) -> Vec<String> {
         .collect()
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+/// The stored word of a verdict.
+pub(super) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",

@@ -7,6 +7,7 @@ use super::acting;
 use super::ending;
 use super::model::{self, ProfileEvent, WriteMode};
 use super::playbook::service::{effective, inherit};
+use super::preflight::{self, Need};
 use super::schedule;
 use super::store::{self, ProfileRow};
 use crate::aliases::Origin;
@@ -55,6 +56,8 @@ pub struct ProfileView {
     pub write_mode: &'static str,
     /// Reasons that need a person.
     pub attention: Vec<String>,
+    /// The same, each with what was found and what to do.
+    pub needs: Vec<Need>,
     /// Cron expression.
     pub schedule: String,
     /// Its zone.
@@ -346,6 +349,7 @@ pub async fn set_write_mode(
     let detail = json!({"from": row.write_mode.as_str(), "to": mode.as_str()});
     row.write_mode = mode;
     store::save(&mut tx, &row, &actor.id, now_ms).await?;
+    preflight::settle(host, &mut tx, &row, actor).await?;
     if let Some(organization) = &row.organization {
         acting::wake_reclaim(host, &mut tx, organization).await?;
     }
@@ -412,13 +416,21 @@ pub(super) async fn read(host: &Host, key: &str) -> Result<ProfileRow, ProfileEr
 async fn view(tx: &mut Tx, row: ProfileRow) -> Result<ProfileView, ProfileError> {
     let credential = credentials::service::find(tx, &row.alias).await?;
     let checks = store::list_checks(tx, &row.id).await?;
-    let mut attention: Vec<String> = serde_json::from_str(&row.attention).unwrap_or_default();
-    if credential
+    let mut needs = preflight::needs(row.state, row.write_mode, &checks);
+    if let Some(credential) = credential
         .as_ref()
-        .is_some_and(|credential| credential.health == "needs_sign_in")
+        .filter(|credential| credential.health == "needs_sign_in")
     {
-        attention.push("needs_sign_in".to_owned());
+        needs.push(Need {
+            code: "needs_sign_in",
+            title: "Somebody must sign in again".to_owned(),
+            says: credential.health_detail.clone().unwrap_or_default(),
+            fix: Some("Connect it again, on its page Connection".to_owned()),
+            stops: "Nothing is downloaded and nothing is taken back until then",
+        });
     }
+    let mut attention: Vec<String> = needs.iter().map(|need| need.code.to_owned()).collect();
+    attention.dedup();
     Ok(ProfileView {
         id: row.id,
         number: row.number,
@@ -433,6 +445,7 @@ async fn view(tx: &mut Tx, row: ProfileRow) -> Result<ProfileView, ProfileError>
         state: row.state.as_str(),
         write_mode: row.write_mode.as_str(),
         attention,
+        needs,
         schedule: row.schedule_cron,
         zone: row.schedule_zone,
         next_run_at: row.next_run_at,

@@ -6,16 +6,18 @@ use seatwise_runtime::contract::types::{FailureKind, Usage};
 use seatwise_runtime::contract::{activity, connection, consumption, subscriptions};
 use tokio::sync::{Mutex, RwLock};
 
+use super::preflight::{self, Work};
 use super::service;
 use crate::app::host::Host;
 use crate::connectors::link::OrgLink;
 use crate::connectors::quota::{self, Decision, Purpose};
 use crate::kernel::{IntoProblem, OrgId, ProfileId};
-use crate::sync::source::{Class, Gate, Source, Trouble};
+use crate::sync::source::{Checked, Class, Gate, Source, Standing, Trouble};
 
 /// Reads one profile's org through its connector.
 pub struct ProfileSource {
     host: Host,
+    profile: ProfileId,
     link: RwLock<OrgLink>,
     digest: String,
     organization: Option<OrgId>,
@@ -41,6 +43,7 @@ impl ProfileSource {
         let digest = link.digest().to_owned();
         Ok(Self {
             host: host.clone(),
+            profile: profile.clone(),
             link: RwLock::new(link),
             digest,
             organization,
@@ -82,6 +85,35 @@ impl Source for ProfileSource {
             }
             Err(error) => Err(self.trouble(error).await),
         }
+    }
+
+    async fn checks(&self) -> Result<Vec<connection::CheckInfo>, Trouble> {
+        let link = self.link.read().await.clone();
+        let infos = match link.checks().await {
+            Ok(infos) => infos,
+            Err(error) => return Err(self.trouble(error).await),
+        };
+        preflight::due(&self.host, &self.profile, infos, Work::Download)
+            .await
+            .map_err(|error| Trouble::of_store(&error))
+    }
+
+    async fn check(&self, id: &str) -> Result<connection::CheckResult, Trouble> {
+        let link = self.link.read().await.clone();
+        match preflight::one(&link, id).await {
+            Ok(result) => Ok(result),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    async fn judge(&self, checked: Vec<Checked>) -> Result<Standing, Trouble> {
+        preflight::keep(&self.host, &self.profile, checked, Work::Download)
+            .await
+            .map_err(|error| Trouble {
+                class: Class::Passing(None),
+                is_too_fast: false,
+                problem: error.problem(),
+            })
     }
 
     async fn begin(&self, since: Option<i64>) -> Result<subscriptions::Outline, Trouble> {

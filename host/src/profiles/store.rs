@@ -1,11 +1,16 @@
 //! SQL of profiles, aliases, connections and organizations.
 
+pub(super) mod checks;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::model::{ProfileState, WriteMode};
 use crate::kernel::{AliasId, OrgId, PrincipalId, ProfileId};
 use crate::store::{StoreError, Tx};
+
+pub use checks::CheckView;
+pub(super) use checks::{list_checks, put_checks};
 
 /// One profile with its alias and connection.
 #[derive(Clone, Debug)]
@@ -358,89 +363,16 @@ pub(super) async fn note_usage(
     Ok(())
 }
 
-/// One stored check.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct CheckView {
-    /// The connector's id of it.
-    pub id: String,
-    /// For a person.
-    pub title: String,
-    /// Processes it serves.
-    pub serves: Vec<String>,
-    /// A failure blocks publishing.
-    pub is_mandatory: bool,
-    /// `pass`, `fail`, `warn`, `skipped`.
-    pub verdict: String,
-    /// What was read or tried.
-    pub evidence: String,
-    /// What to do, when it did not pass.
-    pub fix: Option<String>,
-    /// How long it took.
-    pub took_ms: i64,
-}
-
-pub(super) async fn put_checks(
+/// Writes down what people were told that a profile needs.
+pub(super) async fn put_attention(
     tx: &mut Tx,
     profile: &ProfileId,
-    checks: &[CheckView],
-    now_ms: i64,
+    told: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query("delete from profile_checks where profile_id = $1")
+    sqlx::query("update profiles set attention = $2 where id = $1")
         .bind(profile.as_str())
+        .bind(told)
         .execute(tx.conn())
         .await?;
-    let numbered: Vec<(i64, &CheckView)> = (0..).zip(checks).collect();
-    crate::store::bulk::insert(
-        tx,
-        "insert into profile_checks (profile_id, check_id, title, serves, is_mandatory, verdict, evidence, fix, took_ms, checked_at, position) ",
-        // Another host may have kept its results between our two statements: the later ones count.
-        " on conflict (profile_id, check_id) do update set title = excluded.title, serves = excluded.serves, \
-          is_mandatory = excluded.is_mandatory, verdict = excluded.verdict, evidence = excluded.evidence, fix = excluded.fix, \
-          took_ms = excluded.took_ms, checked_at = excluded.checked_at, position = excluded.position",
-        11,
-        &numbered,
-        |row, (position, check)| {
-            row.push_bind(profile.as_str().to_owned())
-                .push_bind(check.id.clone())
-                .push_bind(check.title.clone())
-                .push_bind(check.serves.join(" "))
-                .push_bind(i64::from(check.is_mandatory))
-                .push_bind(check.verdict.clone())
-                .push_bind(check.evidence.clone())
-                .push_bind(check.fix.clone())
-                .push_bind(check.took_ms)
-                .push_bind(now_ms)
-                .push_bind(*position);
-        },
-    )
-    .await?;
     Ok(())
-}
-
-pub(super) async fn list_checks(
-    tx: &mut Tx,
-    profile: &ProfileId,
-) -> Result<Vec<CheckView>, StoreError> {
-    let rows = sqlx::query("select check_id, title, serves, is_mandatory, verdict, evidence, fix, took_ms from profile_checks where profile_id = $1 order by position, check_id")
-        .bind(profile.as_str())
-        .fetch_all(tx.conn())
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(CheckView {
-                id: row.try_get("check_id")?,
-                title: row.try_get("title")?,
-                serves: row
-                    .try_get::<String, _>("serves")?
-                    .split_whitespace()
-                    .map(str::to_owned)
-                    .collect(),
-                is_mandatory: row.try_get::<i64, _>("is_mandatory")? == 1,
-                verdict: row.try_get("verdict")?,
-                evidence: row.try_get("evidence")?,
-                fix: row.try_get("fix")?,
-                took_ms: row.try_get("took_ms")?,
-            })
-        })
-        .collect()
 }

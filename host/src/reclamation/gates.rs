@@ -31,10 +31,12 @@ fn stop(code: &'static str, text: impl Into<String>) -> Stop {
 
 /// Held by the write mode, which only a person changes.
 pub(super) const WRITE_MODE: &str = "write_mode";
+/// Held because a check that serves reclaim does not pass.
+pub(super) const CHECK_FAILED: &str = "check_failed";
 /// Held by the limit of one sweep.
 pub(super) const PER_RUN: &str = "limit_per_run";
 
-/// What holds for a whole organization: the switch, freeze days, the profile's state, the vendor's budget.
+/// What holds for a whole organization: the switch, freeze days, the profile's state, the vendor's budget, the last checks.
 pub(super) fn organization(
     controls: &ControlsView,
     acting: Option<&Acting>,
@@ -65,6 +67,13 @@ pub(super) fn organization(
             "quota",
             format!("{used} of {limit} calls of the vendor's budget are used"),
         ));
+    }
+    if let Some(text) = acting
+        .check_failed
+        .as_ref()
+        .filter(|_| purpose == Purpose::Reclaim)
+    {
+        return Some(stop(CHECK_FAILED, text.as_str()));
     }
     None
 }
@@ -189,7 +198,20 @@ mod tests {
             write_mode: mode,
             quota_percent: 75,
             quota: Some((10, 100)),
+            check_failed: None,
         }
+    }
+
+    #[test]
+    fn a_failed_check_holds_reclaims_and_no_undo() {
+        let none = ControlsView::default();
+        let mut live = acting(WriteMode::Live);
+        live.check_failed = Some("the right is gone".to_owned());
+        assert_eq!(
+            code(&none, Some(&live), Purpose::Reclaim),
+            Some(CHECK_FAILED)
+        );
+        assert_eq!(code(&none, Some(&live), Purpose::Ending), None);
     }
 
     fn code(

@@ -19,6 +19,7 @@ pub(super) async fn rule_waits(
         key: format!("rule_waits:{version}"),
         subject_kind: "rule",
         subject_id: id.to_string(),
+        owner: None,
         facts: Facts {
             number: number.to_owned(),
             name: name.to_owned(),
@@ -47,6 +48,7 @@ pub(super) async fn batch_waits(
         key: format!("batch_waits:{id}"),
         subject_kind: "batch",
         subject_id: id.to_string(),
+        owner: None,
         facts: Facts {
             number: number.to_owned(),
             name: rule.to_owned(),

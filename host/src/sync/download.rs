@@ -4,7 +4,7 @@
 //! page ended. Following the chains, halting and the end stand beside.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use seatwise_runtime::contract::connection::Environment;
 use seatwise_runtime::contract::types::Usage;
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::halt::{Halt, sealed_wrong};
 use super::model::{RunKind, RunProcess, RunState, RunView, Stage};
 use super::plan::{self, Next};
-use super::source::{Class, Gate, Source, Trouble};
+use super::source::{Checked, Class, Gate, Source, Trouble};
 use super::store::{self, chains};
 use crate::app::host::Host;
 use crate::audit::Entry;
@@ -131,6 +131,7 @@ impl Drive {
     /// Who is there, and which chains there are.
     async fn begin(&self, run: &RunView, organization: &OrgId) -> Result<(), Halt> {
         let (told, first) = self.call(|| self.source.identify()).await?;
+        let first = first + self.pass_checks().await?;
         let (outline, retries) = self.call(|| self.source.begin(self.since(run))).await?;
         let usage = outline.usage;
         let digest = self.source.digest().await;
@@ -168,6 +169,38 @@ impl Drive {
         store::add_retries(&mut tx, &self.run, first + retries).await?;
         tx.commit().await?;
         self.pass_gate(usage, false).await
+    }
+
+    /// The connector's checks, made again as the run would find things. What may pass is tried again like any other call; what stands
+    /// in the way leaves the run where it is.
+    async fn pass_checks(&self) -> Result<i64, Halt> {
+        let (infos, mut retries) = self.call(|| self.source.checks()).await?;
+        let mut checked = Vec::with_capacity(infos.len());
+        for info in infos {
+            let began = Instant::now();
+            let (result, again) = self.call(|| self.source.check(&info.id)).await?;
+            retries += again;
+            checked.push(Checked {
+                info,
+                result,
+                took_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+            });
+        }
+        if checked.is_empty() {
+            return Ok(retries);
+        }
+        let standing = self.source.judge(checked).await?;
+        if let Some(problem) = standing.blocked {
+            return Err(Halt::Wait(problem));
+        }
+        if !standing.notes.is_empty() {
+            let mut tx = self.begin_tx().await?;
+            for note in &standing.notes {
+                store::add_note(&mut tx, &self.run, note).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(retries)
     }
 
     pub(super) async fn record(

@@ -18,6 +18,8 @@ pub(super) enum Halt {
     Gone,
     Store(StoreError),
     Pause(Problem),
+    /// A check stands in the way: the run has not begun, and looks again.
+    Wait(Problem),
     Later(u64, String),
     Fail(Problem),
 }
@@ -108,6 +110,16 @@ impl Drive {
                 }
                 tx.commit().await?;
                 Ok(JobOutcome::Again(now + plan::QUOTA_LOOK_MS))
+            }
+            Halt::Wait(problem) => {
+                let mut tx = self.begin_tx().await?;
+                let why = told(&problem);
+                if store::put_off(&mut tx, &self.run, &why).await? {
+                    let detail = json!({ "code": problem.code, "message": problem.message });
+                    self.record(&mut tx, "run.waiting", detail).await?;
+                }
+                tx.commit().await?;
+                Ok(JobOutcome::Again(now + plan::CHECKS_LOOK_MS))
             }
             Halt::Fail(problem) => {
                 let mut tx = self.begin_tx().await?;

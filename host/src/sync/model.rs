@@ -188,6 +188,12 @@ pub struct RunView {
 }
 
 impl RunView {
+    /// It has not begun, because something at the vendor stands in the way; it looks again by itself.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.state == RunState::Queued && self.problem.is_some()
+    }
+
     /// Share of the accounts that has arrived, percent, where the total is known.
     #[must_use]
     pub fn percent(&self) -> Option<i64> {

@@ -12,6 +12,8 @@ pub const PARALLEL_CHAINS: usize = 4;
 pub const PAGES_AHEAD: usize = 3;
 /// How often a run that waits for the vendor's budget looks again.
 pub const QUOTA_LOOK_MS: i64 = 3_600_000;
+/// How often a run that waits for a right at the vendor looks again by itself.
+pub const CHECKS_LOOK_MS: i64 = 3_600_000;
 /// Pages in a row without one new account before a chain counts as endless.
 pub const MAX_STALE_PAGES: u32 = 3;
 /// Pages of one chain: 100,000 pages of 2,000 are two hundred million accounts.

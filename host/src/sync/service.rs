@@ -116,6 +116,7 @@ pub async fn start_run(
         return Err(SyncError::NotPublished(owner.state));
     }
     if let Some(open) = store::find_open_run(tx, start.profile, RunProcess::Subscriptions).await? {
+        wake_waiting(host, tx, start.profile).await?;
         return Ok(open);
     }
     let now_ms = host.now_ms();
@@ -288,19 +289,7 @@ async fn put_back(
     if in_the_way || !store::reopen(&mut tx, &run.id, from, accepted).await? {
         return Err(SyncError::WrongState(run.state));
     }
-    let since = store::get_since(&mut tx, &run.id).await?;
-    host.wake(
-        &mut tx,
-        &NewJob {
-            kind: JobKind::Sync,
-            organization: run.organization_id.clone(),
-            key: format!("sync:{}", run.id),
-            subject: run.id.to_string(),
-            due_at: host.now_ms(),
-            payload: json!({ "since": since, "profile": run.profile_id.as_str() }),
-        },
-    )
-    .await?;
+    wake_run(host, &mut tx, &run).await?;
     let entry = Entry {
         event,
         subject_kind: "run",
@@ -310,6 +299,34 @@ async fn put_back(
     host.audit(&mut tx, actor, entry).await?;
     tx.commit().await?;
     get_run(host, actor, run.id.as_str()).await
+}
+
+/// Does a run's work soon.
+async fn wake_run(host: &Host, tx: &mut Tx, run: &RunView) -> Result<(), StoreError> {
+    let since = store::get_since(tx, &run.id).await?;
+    let job = NewJob {
+        kind: JobKind::Sync,
+        organization: run.organization_id.clone(),
+        key: format!("sync:{}", run.id),
+        subject: run.id.to_string(),
+        due_at: host.now_ms(),
+        payload: json!({ "since": since, "profile": run.profile_id.as_str() }),
+    };
+    host.wake(tx, &job).await
+}
+
+/// Lets a run of the profile that waits for a right at the vendor look again now.
+///
+/// # Errors
+/// The database's own.
+pub async fn wake_waiting(host: &Host, tx: &mut Tx, profile: &ProfileId) -> Result<(), StoreError> {
+    let Some(id) = store::find_open_run(tx, profile, RunProcess::Subscriptions).await? else {
+        return Ok(());
+    };
+    match store::find_run(tx, id.as_str()).await? {
+        Some(run) if run.is_waiting() => wake_run(host, tx, &run).await,
+        _ => Ok(()),
+    }
 }
 
 /// Stops a run that is at work, paused or held. What it had read is dropped with the next run; nothing of it is seen.

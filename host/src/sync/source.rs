@@ -65,6 +65,26 @@ pub enum Gate {
     },
 }
 
+/// A check that was made.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Which.
+    pub info: connection::CheckInfo,
+    /// What it came to.
+    pub result: connection::CheckResult,
+    /// How long it took, milliseconds.
+    pub took_ms: i64,
+}
+
+/// What the checks mean for a run.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// Why it does not begin, with what to do.
+    pub blocked: Option<Problem>,
+    /// What a person should know besides: what is off.
+    pub notes: Vec<String>,
+}
+
 /// The reading side of one organization.
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -72,6 +92,12 @@ pub trait Source: Send + Sync {
     async fn digest(&self) -> String;
     /// Which org this is; also renews what the connector remembers of it.
     async fn identify(&self) -> Result<connection::Organization, Trouble>;
+    /// The checks that come before a run; none where they were made a moment ago.
+    async fn checks(&self) -> Result<Vec<connection::CheckInfo>, Trouble>;
+    /// Makes one of them.
+    async fn check(&self, id: &str) -> Result<connection::CheckResult, Trouble>;
+    /// Keeps what they came to, and says what it means for the run.
+    async fn judge(&self, checked: Vec<Checked>) -> Result<Standing, Trouble>;
     /// The chains of a download.
     async fn begin(&self, since: Option<i64>) -> Result<subscriptions::Outline, Trouble>;
     /// One page of a chain.

@@ -26,6 +26,7 @@ fn notice(cause: Cause, key: String, run: &RunView, facts: Facts) -> Notice {
         key,
         subject_kind: "run",
         subject_id: run.id.to_string(),
+        owner: None,
         facts,
     }
 }

@@ -89,6 +89,7 @@ templates![
     "partials/head",
     "partials/lanes",
     "partials/legend",
+    "partials/needs",
     "partials/grant_authorization_code",
     "partials/grant_client_credentials",
     "partials/grant_device_code",

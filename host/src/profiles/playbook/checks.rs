@@ -14,17 +14,19 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::connectors::link::OrgLink;
 use crate::identity::roles::{Actor, Permission};
+use crate::jobs::{JobKind, NewJob};
 use crate::kernel::ProfileId;
 use crate::profiles::CheckView;
 use crate::profiles::connect::{environment, open, run_check, served};
 use crate::profiles::error::ProfileError;
+use crate::profiles::preflight;
 use crate::profiles::service::read;
 use crate::profiles::store::{self as profiles, ProfileRow};
 
 /// Id of the host's own check.
 pub const ORG_CHECK: &str = "right-org";
-/// Checks that have no verdict for so long belong to a host that ended.
-const ABANDONED_MS: i64 = 120_000;
+/// Checks without progress for so long belong to a host that ended; they are taken up by another one, or by its next start.
+pub const ABANDONED_MS: i64 = 120_000;
 
 /// Puts the checks up and lets them run; answers at once. While some are running, those go on.
 ///
@@ -70,15 +72,53 @@ pub async fn start(host: &Host, actor: &Actor, key: &str) -> Result<(), ProfileE
         detail: json!({"checks": rows.len()}),
     };
     host.audit(&mut tx, actor, entry).await?;
+    let job = NewJob {
+        kind: JobKind::Checks,
+        organization: row.organization.clone(),
+        key: job_key(&row.id),
+        subject: row.id.to_string(),
+        due_at: host.now_ms() + ABANDONED_MS,
+        payload: serde_json::Value::Null,
+    };
+    host.wake(&mut tx, &job).await?;
     tx.commit().await?;
-    let (host, busy) = (host.clone(), host.stop.busy());
+    let (host, actor, busy) = (host.clone(), actor.clone(), host.stop.busy());
     tokio::spawn(async move {
         let _busy = busy;
-        if let Err(error) = all(&host, &row, link, &infos).await {
+        if let Err(error) = all(&host, &actor, &row, link, &infos).await {
             tracing::error!(profile.number = %row.number, error = %error, "the checks of {} could not be finished", row.number);
         }
     });
     Ok(())
+}
+
+fn job_key(profile: &ProfileId) -> String {
+    format!("checks:{profile}")
+}
+
+/// Makes checks anew that no host is at any more. Called by the worker; answers when to look again.
+///
+/// # Errors
+/// [`ProfileError`] when the org cannot be asked.
+pub async fn take_up(host: &Host, profile: &str) -> Result<Option<i64>, ProfileError> {
+    let mut tx = host.store.read().await?;
+    let Some(row) = profiles::find(&mut tx, profile).await? else {
+        return Ok(None);
+    };
+    let Some(since) = store::unfinished_since(&mut tx, &row.id).await? else {
+        return Ok(None);
+    };
+    drop(tx);
+    if host.now_ms() - since < ABANDONED_MS {
+        return Ok(Some(since + ABANDONED_MS));
+    }
+    let link = open(host, &row).await?;
+    let infos = link
+        .checks()
+        .await
+        .map_err(|error| ProfileError::Vendor(link.explain(&error)))?;
+    all(host, &Actor::system(), &row, link, &infos).await?;
+    Ok(None)
 }
 
 /// Runs one check again; answers when it has its verdict.
@@ -117,6 +157,7 @@ pub async fn retry(host: &Host, actor: &Actor, key: &str, check: &str) -> Result
     }
     let mut tx = host.store.begin().await?;
     store::put_verdict(&mut tx, &row.id, &after, host.now_ms()).await?;
+    preflight::settle(host, &mut tx, &row, actor).await?;
     let entry = Entry {
         event: "profile.check_retried",
         subject_kind: "profile",
@@ -153,6 +194,7 @@ async fn put(host: &Host, profile: &ProfileId, check: &CheckView) -> Result<(), 
 
 async fn all(
     host: &Host,
+    actor: &Actor,
     row: &ProfileRow,
     link: OrgLink,
     infos: &[CheckInfo],
@@ -195,7 +237,12 @@ async fn all(
         }
         put(host, &row.id, &check).await?;
     }
-    Ok(())
+    let mut tx = host.store.begin().await?;
+    if let Some(row) = profiles::find(&mut tx, row.id.as_str()).await? {
+        preflight::settle(host, &mut tx, &row, actor).await?;
+    }
+    crate::jobs::cancel(&mut tx, host.now_ms(), &job_key(&row.id)).await?;
+    Ok(tx.commit().await?)
 }
 
 /// The host's own check: who the org is, whether it is of the kind that was chosen, and whether it is connected already.

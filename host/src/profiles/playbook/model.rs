@@ -278,7 +278,7 @@ pub struct Facts<'a> {
     pub checks: &'a [CheckFact<'a>],
     /// Checks of the connector that prove the task.
     pub proven_by: &'a [String],
-    /// State of the newest run.
+    /// State of the newest run; `waiting` where a right at the vendor is missing.
     pub run: Option<&'a str>,
 }
 

@@ -235,7 +235,13 @@ fn lanes(
             credential: profile.credential.as_ref().map(|c| c.health.as_str()),
             checks: &checks,
             proven_by,
-            run: run.map(|run| run.state.as_str()),
+            run: run.map(|run| {
+                if run.is_waiting() {
+                    "waiting"
+                } else {
+                    run.state.as_str()
+                }
+            }),
         };
         let state = model::state(task, &facts);
         TaskView {

@@ -298,12 +298,13 @@ pub(super) async fn put_verdict(
     Ok(())
 }
 
-/// When the oldest check that has no verdict yet was put up; `None` when all have one.
+/// When the checks last got on, while some have no verdict yet; `None` when all have one.
 pub(super) async fn unfinished_since(
     tx: &mut Tx,
     profile: &ProfileId,
 ) -> Result<Option<i64>, StoreError> {
-    let row = sqlx::query("select min(checked_at) as since from profile_checks where profile_id = $1 and verdict in ('waiting', 'running')")
+    let row = sqlx::query("select max(checked_at) as since from profile_checks where profile_id = $1 \
+           and exists (select 1 from profile_checks open where open.profile_id = $1 and open.verdict in ('waiting', 'running'))")
         .bind(profile.as_str())
         .fetch_one(tx.conn())
         .await?;

@@ -5,6 +5,7 @@
 //! leaves; whatever is not known afterwards is observed before anything is sent again.
 
 mod observe;
+mod rights;
 mod send;
 mod take_back;
 mod timers;
@@ -81,6 +82,7 @@ impl Sweep<'_> {
         let mut link = None;
         self.observe_all(&mut link).await?;
         self.restore_all(&mut link).await?;
+        self.check_rights(&mut link).await?;
         let left = self.take_back_all(&mut link).await?;
         if self.host.stop.is_asked() {
             // One person's requests are finished; whoever is left waits for the next start.

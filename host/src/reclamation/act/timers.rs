@@ -26,7 +26,7 @@ fn next_of(row: &CandidateRow, now_ms: i64) -> Option<i64> {
             match row.reason_code.as_deref() {
                 Some(gates::PER_RUN) => Some(row.state_since + BETWEEN_SWEEPS_MS),
                 Some("freeze_day" | "limit_per_day" | "limit_percent") => Some(midnight),
-                Some("quota") => Some(now_ms + BETWEEN_SWEEPS_MS),
+                Some("quota" | gates::CHECK_FAILED) => Some(now_ms + BETWEEN_SWEEPS_MS),
                 // A person ends these, and wakes the job.
                 _ => None,
             }
@@ -109,7 +109,7 @@ impl Sweep<'_> {
     }
 
     /// Releases what was held for a reason that is gone.
-    async fn release(&self, tx: &mut crate::store::Tx) -> Result<(), ReclamationError> {
+    pub(super) async fn release(&self, tx: &mut crate::store::Tx) -> Result<(), ReclamationError> {
         let now_ms = self.host.now_ms();
         let (stop, acting) = self.gate(tx, Purpose::Reclaim).await?;
         let Some(acting) = acting.filter(|_| stop.is_none()) else {

@@ -140,7 +140,7 @@ pub(super) async fn begin_run(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "update runs set organization_id = $2, expected_accounts = $3, connector_digest = $4, \
-           started_at = coalesce(started_at, $5) where id = $1",
+           started_at = coalesce(started_at, $5), error_code = null, error_message = null, error_fix = null where id = $1",
     )
     .bind(run.as_str())
     .bind(organization.as_str())
@@ -291,6 +291,25 @@ pub(super) async fn note_pause(
         Some(row) => row.try_get("quota_paused_since")?,
         None => None,
     })
+}
+
+/// Notes why a run that has not begun does not begin. False: the same was noted before, or somebody stopped it.
+pub(super) async fn put_off(
+    tx: &mut Tx,
+    run: &RunId,
+    problem: &RunProblem,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update runs set error_code = $2, error_message = $3, error_fix = $4 \
+         where id = $1 and state = 'queued' and (error_message is null or error_message <> $3)",
+    )
+    .bind(run.as_str())
+    .bind(&problem.code)
+    .bind(&problem.message)
+    .bind(&problem.fix)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// The run is merged.
