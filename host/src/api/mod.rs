@@ -1,6 +1,7 @@
 //! `/api/v1`: the same services as the pages, their views verbatim as JSON, failures as problem+json.
 //!
 //! Only personal tokens open it. Lists are paged by key: an answer's `next` is the `after` of the following request.
+mod access;
 mod account;
 pub mod actions;
 pub mod body;
@@ -43,6 +44,7 @@ pub fn routes() -> Vec<Route> {
     all.extend(actions::routes());
     all.extend(account::routes());
     all.extend(keys::routes());
+    all.extend(access::routes());
     all.extend(messages::routes());
     all.extend(webhooks::routes());
     all

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::access::{AccessVerb, SignOnVerb};
+use super::account::{AuditVerb, TokenVerb};
 use super::key::KeyVerb;
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::proxy::ProxyVerb;
@@ -136,6 +138,12 @@ pub enum Remote {
     /// Personal tokens; they are made on the page Tokens, by a signed-in person only
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Who may sign in, with which roles; people are invited on the page Access
+    #[command(subcommand)]
+    Access(AccessVerb),
+    /// Single sign-on and the roles its groups give
+    #[command(subcommand)]
+    SignOn(SignOnVerb),
     /// The mail server: how mail leaves
     #[command(subcommand)]
     Mail(MailVerb),
@@ -177,6 +185,9 @@ pub struct ServeArgs {
         value_name = "ADDR"
     )]
     pub listen: SocketAddr,
+    /// Where people reach this host, behind a proxy that ends TLS; sign-in links and callback URLs begin with it
+    #[arg(long, env = "SEATWISE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
     /// A private or loopback target that connectors may reach, exactly as written; shown on every page
     #[arg(long, value_name = "HOST:PORT")]
     pub allow_target: Vec<String>,
@@ -194,9 +205,6 @@ pub struct ServeArgs {
     /// File that holds the password of the mail server's user
     #[arg(long, env = "SEATWISE_MAIL_PASSWORD_FILE", value_name = "FILE")]
     pub mail_password_file: Option<PathBuf>,
-    /// Where people reach this host, when a proxy stands before it; sign-in links and callback URLs begin with it
-    #[arg(long, env = "SEATWISE_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<String>,
     /// An address that requests of this host come from, as a vendor sees it; shown where an allow-list at the vendor wants it
     #[arg(
         long,
@@ -205,6 +213,22 @@ pub struct ServeArgs {
         value_name = "ADDR"
     )]
     pub outbound_address: Vec<String>,
+}
+
+/// An address like `https://seatwise.example.com`: nothing behind the host, because links are made by adding to it.
+fn public_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let is_plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if is_plain {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err("an address has a scheme, a host and perhaps a port, nothing else".to_owned())
+    }
 }
 
 /// `demo`.
@@ -573,29 +597,4 @@ pub struct PositionArgs {
     /// Leave the rows of single orgs out
     #[arg(long)]
     pub contract_only: bool,
-}
-
-/// Verbs of the audit trail.
-#[derive(Debug, Subcommand)]
-pub enum AuditVerb {
-    /// Read the whole chain and check digests and signatures
-    Verify,
-    /// List entries, newest first
-    List {
-        /// Continue after this key, as a list's end names it
-        #[arg(long, value_name = "KEY")]
-        after: Option<i64>,
-    },
-}
-
-/// Verbs of tokens.
-#[derive(Debug, Subcommand)]
-pub enum TokenVerb {
-    /// List your tokens
-    List,
-    /// Take a token back
-    Revoke {
-        /// Its id
-        id: String,
-    },
 }

@@ -20,6 +20,7 @@ macro_rules! outln {
     }};
 }
 
+mod access;
 mod account;
 pub mod args;
 mod client;
@@ -100,6 +101,8 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Audit(verb) => account::audit(client, verb).await,
         Remote::Key(verb) => key::key(client, verb).await,
         Remote::Token(verb) => account::token(client, verb).await,
+        Remote::Access(verb) => access::access(client, verb).await,
+        Remote::SignOn(verb) => access::sign_on(client, verb).await,
         Remote::Mail(verb) => messages::mail(client, verb).await,
         Remote::Delivery(verb) => messages::delivery(client, verb).await,
         Remote::Notification(verb) => messages::notification(client, verb).await,

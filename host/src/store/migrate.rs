@@ -27,6 +27,7 @@ migrations! {
     10 "0010_current_subscriptions";
     11 "0011_activity";
     12 "0012_grants";
+    13 "0013_sign_in";
     14 "0014_messages";
     15 "0015_playbook";
     16 "0016_way_out";

@@ -137,6 +137,8 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
     (
         "Administration",
         &[
+            ("My account", "/account", "id"),
+            ("Access", "/access", "user-check"),
             ("Audit", "/audit", "shield-check"),
             ("Roles", "/roles", "user-shield"),
             ("Tokens", "/tokens", "key"),
@@ -285,6 +287,46 @@ const DONE: &[(&str, &str)] = &[
         "The trusted authorities are set, and the stored secrets are deleted: reconnect.",
     ),
     ("hosts", "The further hosts are set."),
+    (
+        "password-set",
+        "The password is set. Every other session has ended.",
+    ),
+    ("session-ended", "The session has ended."),
+    ("others-ended", "Every other session has ended."),
+    (
+        "factor-off",
+        "The second factor is off. Signing in asks for your password alone.",
+    ),
+    (
+        "roles-set",
+        "The roles are set. Open sessions of that person have ended.",
+    ),
+    (
+        "sign-on-set",
+        "The provider's document was read. Single sign-on is set up and on.",
+    ),
+    ("sign-on-on", "Single sign-on is on."),
+    ("sign-on-off", "Single sign-on is off."),
+    (
+        "group-mapped",
+        "The group gives the role, also to whoever came with it last time.",
+    ),
+    (
+        "group-unmapped",
+        "The group gives the role no more, from this moment.",
+    ),
+    (
+        "deactivated",
+        "The access is taken away: sessions have ended, tokens stop working.",
+    ),
+    (
+        "reactivated",
+        "The access is given back, with the roles of before.",
+    ),
+    (
+        "factor-reset",
+        "The second factor is taken away. Sessions of that person have ended.",
+    ),
     (
         "stopped",
         "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",

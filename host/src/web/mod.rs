@@ -12,6 +12,8 @@ pub mod subscriptions;
 pub mod templates;
 pub mod words;
 
+mod access;
+mod account;
 mod accounts;
 mod actions;
 mod aliases;
@@ -37,6 +39,7 @@ mod roles;
 mod rules;
 mod runs;
 mod serve;
+mod sign_on;
 mod signin;
 mod tokens;
 mod webhooks;
