@@ -9,6 +9,7 @@ pub mod candidates;
 mod catalog;
 mod connection;
 mod connectors;
+mod doctor;
 mod entitlements;
 pub mod error;
 mod keys;
@@ -16,6 +17,7 @@ mod messages;
 pub mod openapi;
 mod people;
 mod runs;
+mod sources;
 mod webhooks;
 
 mod position;
@@ -45,6 +47,8 @@ pub fn routes() -> Vec<Route> {
     all.extend(account::routes());
     all.extend(keys::routes());
     all.extend(access::routes());
+    all.extend(doctor::routes());
+    all.extend(sources::routes());
     all.extend(messages::routes());
     all.extend(webhooks::routes());
     all

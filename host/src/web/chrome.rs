@@ -110,6 +110,7 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
         &[
             ("Connectors", "/connect", "layout-grid"),
             ("Profiles", "/profiles", "plug"),
+            ("Sources", "/sources", "database"),
             ("Aliases", "/aliases", "key"),
             ("Runs", "/runs", "refresh"),
         ],
@@ -146,6 +147,7 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
             ("Mail", "/mail", "mail"),
             ("Deliveries", "/deliveries", "archive"),
             ("Webhooks", "/webhooks", "webhook"),
+            ("Doctor", "/doctor", "circle-check"),
             ("Components", "/design", "palette"),
         ],
     ),
@@ -247,6 +249,14 @@ const DONE: &[(&str, &str)] = &[
         "The rule is added and applied to every account without a person.",
     ),
     ("entitlement", "The entitlement is added."),
+    (
+        "superseded",
+        "The source is superseded; nothing that it brought counts any more.",
+    ),
+    (
+        "taken-back",
+        "The source counts again, with the very rows that it had.",
+    ),
     ("retired", "The entitlement is retired."),
     (
         "reinstated",

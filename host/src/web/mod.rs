@@ -25,6 +25,7 @@ mod connection;
 mod controls;
 mod deliveries;
 mod design;
+mod doctor;
 mod entitlements;
 mod find;
 pub mod grant_form;
@@ -41,6 +42,7 @@ mod runs;
 mod serve;
 mod sign_on;
 mod signin;
+mod sources;
 mod tokens;
 mod webhooks;
 
