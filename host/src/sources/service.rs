@@ -8,11 +8,9 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::identity::roles::{Actor, Denied, Permission};
 use crate::jobs::{JobKind, NewJob};
+use crate::kernel::written::{self, Unfit};
 use crate::kernel::{IntoProblem, OrgId, Problem, SupersessionId};
 use crate::store::{StoreError, Tx};
-
-/// Longest reason, characters.
-const REASON_CHARS: usize = 500;
 
 /// Why a source could not be superseded or taken back.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +21,9 @@ pub enum SourceError {
     /// No such source.
     #[error("there is no source `{0}`")]
     NotFound(String),
-    /// No reason was given.
-    #[error("a reason is missing")]
-    NoReason,
+    /// No reason was given, or one that is longer than people read.
+    #[error("the reason {0}")]
+    Reason(Unfit),
     /// Something stands in the way.
     #[error("{0}")]
     InTheWay(String),
@@ -49,7 +47,7 @@ impl IntoProblem for SourceError {
                 text,
                 "List the sources and use the id of one of them",
             ),
-            Self::NoReason => Problem::new(
+            Self::Reason(_) => Problem::new(
                 "source.no_reason",
                 422,
                 text,
@@ -249,7 +247,7 @@ pub async fn preview(
 /// Retires what `older` brought, in favour of `newer`: accounts, subscriptions, the vendor's counts, and the rights bound to it.
 ///
 /// # Errors
-/// [`SourceError::InTheWay`], [`SourceError::NoReason`], [`SourceError::NotFound`], [`SourceError::Denied`].
+/// [`SourceError::InTheWay`], [`SourceError::Reason`], [`SourceError::NotFound`], [`SourceError::Denied`].
 pub async fn supersede(
     host: &Host,
     actor: &Actor,
@@ -258,10 +256,9 @@ pub async fn supersede(
     reason: &str,
 ) -> Result<Supersession, SourceError> {
     actor.may(Permission::ManageSam)?;
-    let reason: String = reason.trim().chars().take(REASON_CHARS).collect();
-    if reason.is_empty() {
-        return Err(SourceError::NoReason);
-    }
+    let reason = written::reason(reason)
+        .map_err(SourceError::Reason)?
+        .to_owned();
     let mut tx = host.store.begin().await?;
     store::lock(&mut tx, older).await?;
     let seen = look(&mut tx, older, newer).await?;
@@ -300,7 +297,7 @@ pub async fn supersede(
 /// Takes a supersession back: the very rows that it retired count again.
 ///
 /// # Errors
-/// [`SourceError::NotSuperseded`], [`SourceError::NoReason`], [`SourceError::Denied`].
+/// [`SourceError::NotSuperseded`], [`SourceError::Reason`], [`SourceError::Denied`].
 pub async fn take_back(
     host: &Host,
     actor: &Actor,
@@ -308,10 +305,9 @@ pub async fn take_back(
     reason: &str,
 ) -> Result<Supersession, SourceError> {
     actor.may(Permission::ManageSam)?;
-    let reason: String = reason.trim().chars().take(REASON_CHARS).collect();
-    if reason.is_empty() {
-        return Err(SourceError::NoReason);
-    }
+    let reason = written::reason(reason)
+        .map_err(SourceError::Reason)?
+        .to_owned();
     let mut tx = host.store.begin().await?;
     store::lock(&mut tx, older).await?;
     let mut held = store::of(&mut tx, older)
@@ -396,7 +392,7 @@ mod tests {
             let said = obstacle(&older, &newer).unwrap();
             assert!(said.contains(why), "{said}");
         }
-        let mut gone = older.clone();
+        let mut gone = source("gone", None, 5);
         gone.superseded = Some(Supersession {
             id: "sup_1".into(),
             organization_id: "older".into(),

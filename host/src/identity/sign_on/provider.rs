@@ -340,7 +340,7 @@ fn unexchanged(error: RequestTokenError<Guarded, BasicErrorResponse>) -> SignOnF
             }
             BasicErrorResponseType::InvalidGrant => SignOnFault::Code,
             other => SignOnFault::Refused {
-                code: short(&other.to_string()),
+                code: short(other.as_ref()),
                 sentence: said.error_description().map(|text| short(text)),
             },
         },
