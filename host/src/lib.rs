@@ -13,6 +13,7 @@ pub mod connectors;
 pub mod credentials;
 pub mod entitlements;
 pub mod identity;
+pub mod imports;
 pub mod jobs;
 pub mod kernel;
 pub mod notify;

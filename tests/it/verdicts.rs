@@ -43,7 +43,8 @@ async fn decided(company: &Company, rule: &Deciding) -> BTreeMap<(String, String
                 is_recognised: true,
                 is_free: row.get::<i64, _>("is_free") == 1,
                 is_exempt: exempt.contains(&principal.to_lowercase()),
-                is_never_active: text("activity_state") == "never",
+                is_never_active: row.get::<i64, _>("is_never_active") == 1,
+                is_imported: text("organization_kind") == "import",
                 baseline_ms: row.get("baseline_at"),
                 cool_down_until_ms: row.get("cool_down_until"),
             };

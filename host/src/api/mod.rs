@@ -12,11 +12,13 @@ mod connectors;
 mod doctor;
 mod entitlements;
 pub mod error;
+mod imports;
 mod keys;
 mod messages;
 pub mod openapi;
 mod people;
 mod runs;
+mod sign_ins;
 mod sources;
 mod webhooks;
 
@@ -37,6 +39,8 @@ pub fn routes() -> Vec<Route> {
     all.extend(catalog::routes());
     all.extend(entitlements::routes());
     all.extend(people::routes());
+    all.extend(imports::routes());
+    all.extend(sign_ins::routes());
     all.extend(profiles::routes());
     all.extend(connection::routes());
     all.extend(proxy::routes());

@@ -9,6 +9,9 @@ use crate::catalog::service as catalog;
 use crate::catalog::service::CatalogError;
 use crate::connectors::ConnectorError;
 use crate::entitlements::service::{self as entitlements, EnteredPrice, EntitlementError};
+use crate::imports::service as imports;
+use crate::imports::sign_ins::service as sign_ins;
+use crate::imports::source::ImportSource;
 use crate::jobs::{self, Claimed, JobError, JobOutcome};
 use crate::kernel::{OrgId, RunId};
 use crate::notify::service::{self as notify, PutOff};
@@ -19,7 +22,7 @@ use crate::reclamation::{ReclamationError, follow, planning, rules};
 use crate::reconciliation::ReconciliationError;
 use crate::reconciliation::service as reconciliation;
 use crate::store::{StoreError, Tx};
-use crate::sync::service as runs;
+use crate::sync::service::{self as runs, EndedRun};
 use crate::sync::{SyncError, download};
 
 /// How long a job waits after the database failed.
@@ -35,6 +38,13 @@ pub async fn sync(host: &Host, job: &Claimed) -> JobOutcome {
         }
         Err(error) => return JobOutcome::Failed(error.to_string()),
     };
+    match ImportSource::of_run(host, &run).await {
+        Ok(Some(file)) => return download::drive(host, job, Arc::new(file)).await,
+        Ok(None) => {}
+        Err(error) => {
+            return JobOutcome::RetryAt(host.now_ms() + AGAIN_MS, error.to_string());
+        }
+    }
     match ProfileSource::open(host, &profile).await {
         Ok(source) => download::drive(host, job, Arc::new(source)).await,
         Err(trouble) => download::refuse(host, job, trouble).await,
@@ -79,12 +89,16 @@ pub async fn after_run(host: &Host, job: &Claimed) -> JobOutcome {
 async fn follow(host: &Host, job: &Claimed) -> Result<(), AfterError> {
     let run: RunId = job.subject.as_str().into();
     let ended = runs::ended_run(host, &run).await?;
+    if ended.is_imported {
+        return follow_import(host, job, &run, &ended).await;
+    }
     let manifest = host.connectors.manifest(&ended.connector_id)?;
     let mut tx = host.store.begin().await?;
     jobs::hold(&mut tx, job).await?;
     catalog::recognise(host, &mut tx, &manifest).await?;
     price(host, &mut tx, &ended.connector_id, &ended.organization).await?;
     people::match_accounts(host, &mut tx, &ended.organization).await?;
+    sign_ins::resolve(&mut tx, &ended.organization).await?;
     tx.commit().await?;
     let mut tx = host.store.begin().await?;
     jobs::hold(&mut tx, job).await?;
@@ -95,6 +109,25 @@ async fn follow(host: &Host, job: &Claimed) -> Result<(), AfterError> {
     reconciliation::reconcile_in(host, &mut tx, "run").await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The same for an imported snapshot: its keys are its products, and no rule is proposed where nobody can be asked to take seats back.
+async fn follow_import(
+    host: &Host,
+    job: &Claimed,
+    run: &RunId,
+    ended: &EndedRun,
+) -> Result<(), AfterError> {
+    let mut tx = host.store.begin().await?;
+    jobs::hold(&mut tx, job).await?;
+    if let Some(publisher) = imports::publisher_of(&mut tx, &ended.organization).await? {
+        catalog::adopt(host, &mut tx, &ended.connector_id, &publisher).await?;
+    }
+    people::match_accounts(host, &mut tx, &ended.organization).await?;
+    sign_ins::resolve(&mut tx, &ended.organization).await?;
+    crate::sync::first_done(host, &mut tx, run, 0).await?;
+    reconciliation::reconcile_in(host, &mut tx, "run").await?;
+    Ok(tx.commit().await?)
 }
 
 /// Prices entered with the connection become estimates, where nobody has said yet what a seat costs.

@@ -154,6 +154,33 @@ pub async fn recognise(
     })
 }
 
+/// Gives every new key of an imported source a product of its publisher under the same name, and makes the models that are missing. A
+/// product that exists by that name is taken as it is; a key that a person gave to another product stays there.
+///
+/// # Errors
+/// The database's own.
+pub async fn adopt(
+    host: &Host,
+    tx: &mut Tx,
+    connector: &str,
+    publisher: &str,
+) -> Result<Recognised, CatalogError> {
+    let now_ms = host.now_ms();
+    let new_identifiers = store::collect_identifiers(tx, connector, now_ms).await?;
+    let mut recognised = 0;
+    for key in store::waiting_of(tx, connector).await? {
+        let fresh = ProductId::mint(now_ms, &*host.chance);
+        let product = store::keep_product(tx, &fresh, publisher, &key, now_ms).await?;
+        store::assign(tx, connector, &key, &product, "import", now_ms).await?;
+        recognised += 1;
+    }
+    Ok(Recognised {
+        new_identifiers,
+        recognised,
+        models: make_models(host, tx).await?,
+    })
+}
+
 async fn make_models(host: &Host, tx: &mut Tx) -> Result<u64, CatalogError> {
     let missing = store::products_without_model(tx).await?;
     for product in &missing {

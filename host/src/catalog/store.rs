@@ -70,6 +70,45 @@ pub(super) async fn put_product(
     Ok(row.try_get::<String, _>("id")?.into())
 }
 
+/// The product of this publisher and name; a new one counts seats. One that exists is left as it is.
+pub(super) async fn keep_product(
+    tx: &mut Tx,
+    fresh: &ProductId,
+    publisher: &str,
+    name: &str,
+    now_ms: i64,
+) -> Result<ProductId, StoreError> {
+    sqlx::query(
+        "insert into products (id, publisher, name, metric, is_free, created_at) values ($1, $2, $3, 'seats', 0, $4) \
+         on conflict (publisher, name) do nothing",
+    )
+    .bind(fresh.as_str())
+    .bind(publisher)
+    .bind(name)
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    let row = sqlx::query("select id from products where publisher = $1 and name = $2")
+        .bind(publisher)
+        .bind(name)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(row.try_get::<String, _>("id")?.into())
+}
+
+/// Keys of a connector that have no product.
+pub(super) async fn waiting_of(tx: &mut Tx, connector: &str) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(
+        "select identifier from identifiers where connector_id = $1 and product_id is null order by identifier",
+    )
+    .bind(connector)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter()
+        .map(|row| Ok(row.try_get("identifier")?))
+        .collect()
+}
+
 /// Every key of the connector's organizations that is not known yet, and the vendor's newest labels.
 pub(super) async fn collect_identifiers(
     tx: &mut Tx,

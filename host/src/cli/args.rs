@@ -108,6 +108,12 @@ pub enum Remote {
     /// Entitlements: rights owned and what they cost
     #[command(subcommand)]
     Entitlement(EntitlementVerb),
+    /// Sources without a connector: who holds which licence, from a CSV file
+    #[command(subcommand)]
+    Import(super::import::ImportVerb),
+    /// Identity providers: sign-ins as a further source of use
+    #[command(subcommand)]
+    IdentitySource(super::sign_ins::IdentitySourceVerb),
     /// People of the directory
     #[command(subcommand)]
     People(PeopleVerb),

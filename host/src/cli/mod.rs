@@ -27,6 +27,7 @@ mod client;
 mod collect;
 pub mod connect;
 mod doctor;
+mod import;
 mod key;
 mod local_args;
 mod messages;
@@ -36,6 +37,7 @@ mod progress;
 mod proxy;
 mod reclaim;
 mod reclaim_args;
+mod sign_ins;
 mod sources;
 
 use std::process::ExitCode;
@@ -92,6 +94,8 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Model(verb) => collect::model(client, verb).await,
         Remote::Identifier(verb) => collect::identifier(client, verb).await,
         Remote::Entitlement(verb) => collect::entitlement(client, verb).await,
+        Remote::Import(verb) => import::import(client, verb).await,
+        Remote::IdentitySource(verb) => sign_ins::identity_source(client, verb).await,
         Remote::People(verb) => collect::people(client, verb).await,
         Remote::Position(args) => collect::position(client, &args).await,
         Remote::Reconcile => collect::reconcile(client).await,

@@ -91,6 +91,12 @@ pub struct AccountView {
     pub activity_state: String,
     /// When last, where known.
     pub activity_at: Option<i64>,
+    /// Last sign-in that an identity provider reported; beside the vendor's own activity, never in its place.
+    pub signed_in_at: Option<i64>,
+    /// Which identity provider, and under which application.
+    pub signed_in_by: Option<String>,
+    /// The later of both counts for the rules of this organization.
+    pub counts_sign_ins: bool,
     /// The person, where resolved.
     pub person_id: Option<PersonId>,
     /// The person's name.

@@ -142,6 +142,8 @@ pub struct SubscriptionView {
     pub created_on_vendor_at: Option<i64>,
     /// Last activity, where there was one.
     pub activity_at: Option<i64>,
+    /// Last sign-in that an identity provider reported, where there was one; kept apart from the vendor's own.
+    pub signed_in_at: Option<i64>,
     /// What is known of its use.
     pub judgement: Judgement,
     /// Whole UTC days since the clock of inactivity started; `None`: cannot be judged.

@@ -101,6 +101,12 @@ ids! {
     PersonId = "pers";
     /// One employment fact of a person.
     EmploymentId = "empl";
+    /// A file that was brought in place of a download.
+    ImportFileId = "file";
+    /// An identity provider that tells of sign-ins.
+    IdentitySourceId = "idp";
+    /// An application of an identity provider.
+    IdentityApplicationId = "iapp";
     /// A user resolution rule.
     ResolutionRuleId = "resr";
     /// A software entitlement.

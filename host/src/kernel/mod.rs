@@ -12,6 +12,7 @@ pub mod ids;
 pub mod money;
 pub mod problem;
 pub mod seal;
+pub mod sheet;
 pub mod written;
 
 pub use clock::Clock;

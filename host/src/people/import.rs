@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use super::matching::fold;
+use crate::kernel::sheet;
 
 /// One person as the file tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,20 +69,14 @@ pub type Parsed = (Vec<Row>, Vec<(u64, String)>);
 /// # Errors
 /// [`ImportError`].
 pub fn parse(text: &str) -> Result<Parsed, ImportError> {
-    // The reader takes the line of a record before the second half of CRLF, which is how forms and Windows end lines.
-    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let headers = reader
-        .headers()
-        .map_err(|error| ImportError::Csv(error.to_string()))?
-        .clone();
+    let text = sheet::unix_lines(text.trim_start_matches('\u{feff}'));
+    let headers =
+        sheet::headings(&text, b',').map_err(|error| ImportError::Csv(error.to_string()))?;
     let mut at = [None; COLUMNS.len()];
     for (index, header) in headers.iter().enumerate() {
         let known = COLUMNS
             .iter()
-            .position(|column| *column == header.to_lowercase().replace([' ', '-'], "_"))
+            .position(|column| *column == sheet::plain_heading(header))
             .ok_or_else(|| ImportError::UnknownColumn(header.chars().take(60).collect()))?;
         at[known] = Some(index);
     }
@@ -93,22 +88,18 @@ pub fn parse(text: &str) -> Result<Parsed, ImportError> {
     }
     let (mut rows, mut refused) = (Vec::new(), Vec::new());
     let (mut mails, mut ids) = (HashSet::new(), HashSet::new());
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                refused.push((
-                    line,
-                    "the row has another number of columns than the first".to_owned(),
-                ));
-                continue;
-            }
-        };
-        let line = record.position().map_or(0, csv::Position::line);
+    for record in sheet::records(&text, b',', 1).skip(1) {
+        let line = record.line;
+        if record.cells.len() != headers.len() {
+            refused.push((
+                line,
+                "the row has another number of columns than the first".to_owned(),
+            ));
+            continue;
+        }
         let cell = |column: usize| {
             at[column]
-                .and_then(|index| record.get(index))
+                .and_then(|index: usize| record.cells.get(index))
                 .map(|text| text.replace('\0', ""))
                 .filter(|text| !text.is_empty())
         };

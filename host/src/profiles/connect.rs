@@ -12,7 +12,7 @@ use super::model::{self, ProfileEvent};
 use super::playbook::Answers;
 use super::playbook::checks::fits;
 use super::preflight;
-use super::service::{ProfileView, get, need, plan_next, read};
+use super::service::{ProfileView, get, need, needs_connector, plan_next, read};
 use super::store::{self, CheckView, ProfileRow};
 use crate::app::host::Host;
 use crate::audit::Entry;
@@ -184,6 +184,7 @@ pub fn environment(environment: Environment) -> &'static str {
 }
 
 pub(super) async fn open(host: &Host, row: &ProfileRow) -> Result<OrgLink, ProfileError> {
+    needs_connector(row)?;
     let manifest: Arc<Manifest> = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
     let (granted_scopes, way) = {

@@ -103,6 +103,9 @@ pub enum ProfileError {
     /// No such profile.
     #[error("there is no profile `{0}`")]
     NotFound(String),
+    /// A source without a connector has nothing to ask.
+    #[error("{0} is brought by files: there is no vendor to ask")]
+    Imported(String),
     /// Another profile or alias has this name.
     #[error("there is a profile or alias named `{0}` already")]
     NameTaken(String),
@@ -203,6 +206,12 @@ impl IntoProblem for ProfileError {
             Self::NameTaken(_) => {
                 Problem::new("profile.name_taken", 409, message, "Choose another name").at("name")
             }
+            Self::Imported(_) => Problem::new(
+                "profile.imported",
+                409,
+                message,
+                "Bring a file, or delete the source, on its own page under Imports",
+            ),
             Self::Parent(_) => Problem::new(
                 "profile.parent",
                 422,

@@ -8,6 +8,7 @@ mod connect;
 mod draft;
 pub mod ending;
 mod error;
+pub mod imported;
 pub mod model;
 pub mod playbook;
 pub mod preflight;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::acting;
 use super::ending;
+use super::imported;
 use super::model::{self, ProfileEvent, WriteMode};
 use super::playbook::service::{effective, inherit};
 use super::preflight::{self, Need};
@@ -136,6 +137,10 @@ pub async fn list_aliases(host: &Host, actor: &Actor) -> Result<Vec<AliasLine>, 
     let rows = store::list(&mut tx).await?;
     let mut lines = Vec::new();
     for alias in aliases::list(&mut tx).await? {
+        // A source without a connector has nothing that could be taken over.
+        if imported::is_imported(&alias.connector) {
+            continue;
+        }
         // The newest profile of an alias speaks for it.
         let Some(row) = rows.iter().rev().find(|row| row.alias == alias.id) else {
             continue;
@@ -190,6 +195,7 @@ pub async fn collect_now(
     actor.may(Permission::ManageProfiles)?;
     let mut tx = host.store.begin().await?;
     let row = need(&mut tx, key).await?;
+    needs_connector(&row)?;
     let run = crate::sync::service::start_run(
         host,
         &mut tx,
@@ -248,13 +254,17 @@ pub async fn change_state(
     let now_ms = host.now_ms();
     let mut tx = host.store.begin().await?;
     let mut row = need(&mut tx, key).await?;
+    if event == ProfileEvent::Archive {
+        // Its rows end with it; its own page does both.
+        needs_connector(&row)?;
+    }
     let before = row.state;
     row.state = row.state.after(event)?;
     store::save(&mut tx, &row, &actor.id, now_ms).await?;
     if row.state == model::ProfileState::Archived {
         ending::forget_secret(host, &mut tx, actor, &row, "the profile was archived").await?;
     }
-    if row.state == model::ProfileState::Published {
+    if row.state == model::ProfileState::Published && needs_connector(&row).is_ok() {
         plan_next(host, &mut tx, &row, now_ms).await?;
     } else {
         crate::jobs::cancel(&mut tx, now_ms, &schedule_key(&row.id)).await?;
@@ -294,6 +304,7 @@ pub async fn set_schedule(
     schedule::next_run(cron, zone, now_ms)?;
     let mut tx = host.store.begin().await?;
     let row = need(&mut tx, key).await?;
+    needs_connector(&row)?;
     let detail = json!({"from": [row.schedule_cron, row.schedule_zone], "to": [cron, zone]});
     let before = effective(&mut tx, &row.alias).await?.schedule.value;
     inherit(host, &mut tx, &row.alias, |own| {
@@ -346,6 +357,7 @@ pub async fn set_write_mode(
     let now_ms = host.now_ms();
     let mut tx = host.store.begin().await?;
     let mut row = need(&mut tx, key).await?;
+    needs_connector(&row)?;
     let detail = json!({"from": row.write_mode.as_str(), "to": mode.as_str()});
     row.write_mode = mode;
     store::save(&mut tx, &row, &actor.id, now_ms).await?;
@@ -399,6 +411,14 @@ pub(super) async fn plan_next(
         payload: Value::Null,
     };
     host.wake(tx, &job).await?;
+    Ok(())
+}
+
+/// Refuses what only a vendor could do, for a source without a connector.
+pub(super) fn needs_connector(row: &ProfileRow) -> Result<(), ProfileError> {
+    if imported::is_imported(&row.connector) {
+        return Err(ProfileError::Imported(row.number.clone()));
+    }
     Ok(())
 }
 

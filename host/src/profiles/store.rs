@@ -291,6 +291,30 @@ pub(super) async fn put_organization(
     Ok(row.try_get::<String, _>("id")?.into())
 }
 
+/// The row of an organization whose rows a file brings.
+pub(super) async fn insert_imported(
+    tx: &mut Tx,
+    organization: &OrgId,
+    connector: &str,
+    number: &str,
+    name: &str,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into organizations (id, connector_id, vendor_org_id, name, environment, memo, created_at, updated_at, kind) \
+         values ($1, $2, $3, $4, 'production', $5, $6, $6, 'import')",
+    )
+    .bind(organization.as_str())
+    .bind(connector)
+    .bind(number)
+    .bind(name)
+    .bind(Vec::<u8>::new())
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// The vendor's own id of an organization.
 pub(super) async fn vendor_org_id(
     tx: &mut Tx,

@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub is_never_active: bool,
     /// Where the clock of inactivity starts; `None` when that cannot be known.
     pub baseline_ms: Option<i64>,
+    /// Its organization is imported: no connector can take the seat back.
+    pub is_imported: bool,
     /// Not before this moment, after a keep, an undo or a reactivation.
     pub cool_down_until_ms: Option<i64>,
 }
@@ -39,6 +41,11 @@ pub struct Facts<'a> {
 pub enum Verdict {
     /// Named by the rule.
     Candidate {
+        /// Whole UTC days.
+        inactive_days: i64,
+    },
+    /// As unused as a candidate, but nobody can be asked to take it back: a person does it at the vendor.
+    ByHand {
         /// Whole UTC days.
         inactive_days: i64,
     },
@@ -77,6 +84,7 @@ impl Verdict {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Candidate { .. } => "candidate",
+            Self::ByHand { .. } => "by_hand",
             Self::InUse { .. } => "in_use",
             Self::NotActive => "not_active",
             Self::Unrecognised => "unrecognised",
@@ -96,6 +104,7 @@ impl Verdict {
     pub fn because(&self) -> String {
         match self {
             Self::Candidate { inactive_days } => because("candidate", Some(*inactive_days), 0),
+            Self::ByHand { inactive_days } => because("by_hand", Some(*inactive_days), 0),
             Self::InUse {
                 inactive_days,
                 threshold_days,
@@ -110,6 +119,9 @@ impl Verdict {
 pub fn says(verdict: &str) -> &'static str {
     match verdict {
         "candidate" => "named by the rule",
+        "by_hand" => {
+            "unused, but imported: nobody can be asked to take it back, do it at the vendor"
+        }
         "in_use" => "used recently enough, or too new",
         "not_active" => "the account is not active",
         "unrecognised" => "the identifier has no product yet",
@@ -129,6 +141,11 @@ pub fn says(verdict: &str) -> &'static str {
 pub fn because(verdict: &str, inactive_days: Option<i64>, threshold_days: i64) -> String {
     match (verdict, inactive_days) {
         ("candidate", Some(days)) => format!("no activity for {days} days"),
+        ("by_hand", Some(days)) => {
+            format!(
+                "no activity for {days} days; imported, so it is taken back by hand at the vendor"
+            )
+        }
         ("in_use", Some(days)) => format!("{days} < {threshold_days} days"),
         _ => says(verdict).to_owned(),
     }
@@ -168,7 +185,9 @@ pub fn evaluate(rule: &Deciding, facts: &Facts<'_>, now_ms: i64) -> Verdict {
         return Verdict::CannotJudge;
     };
     let inactive_days = Day::of_ms(baseline_ms).days_until(Day::of_ms(now_ms));
-    if inactive_days >= rule.threshold_days {
+    if inactive_days >= rule.threshold_days && facts.is_imported {
+        Verdict::ByHand { inactive_days }
+    } else if inactive_days >= rule.threshold_days {
         Verdict::Candidate { inactive_days }
     } else {
         Verdict::InUse {
@@ -367,6 +386,7 @@ mod tests {
             is_exempt: false,
             is_never_active: false,
             baseline_ms: Some(ms("2026-01-30")),
+            is_imported: false,
             cool_down_until_ms: None,
         }
     }
@@ -422,6 +442,22 @@ mod tests {
             evaluate(&Deciding::generated("deactivate"), &facts, ms("2030-01-01")),
             Verdict::CannotJudge
         );
+    }
+
+    #[test]
+    fn an_unused_seat_of_an_imported_organization_is_for_a_person_and_no_candidate() {
+        let rule = Deciding::generated("deactivate");
+        let facts = Facts {
+            is_imported: true,
+            ..person()
+        };
+        let verdict = evaluate(&rule, &facts, ms("2026-03-31"));
+        assert_eq!(verdict, Verdict::ByHand { inactive_days: 60 });
+        assert!(verdict.because().contains("by hand at the vendor"));
+        assert!(matches!(
+            evaluate(&rule, &facts, ms("2026-03-30")),
+            Verdict::InUse { .. }
+        ));
     }
 
     #[test]

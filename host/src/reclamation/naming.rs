@@ -47,6 +47,31 @@ pub struct Named {
     pub is_in_force: bool,
 }
 
+/// How many removal candidates the rules would name in an organization by the vendor's own activity, and by the later of that and the
+/// last sign-in that an identity provider reported. Nothing is changed.
+///
+/// # Errors
+/// The database's own.
+pub async fn named_by_either(
+    host: &Host,
+    tx: &mut Tx,
+    organization: &OrgId,
+) -> Result<(i64, i64), StoreError> {
+    let (mut by_vendor, mut by_later) = (0, 0);
+    for rule in store::list(tx).await? {
+        let version = match (&rule.in_force, rule.state) {
+            (_, RuleState::Off) => continue,
+            (Some(version), _) => version,
+            (None, _) => &rule.current,
+        };
+        let asked = Asked::new(&rule.product_id, &version.deciding, host.now_ms());
+        let (vendor, later) = verdicts::named_by_either(tx, &asked, organization).await?;
+        by_vendor += vendor;
+        by_later += later;
+    }
+    Ok((by_vendor, by_later))
+}
+
 /// By product and organization, what rules name today. Products without a rule, or with one that is off, are not in it.
 ///
 /// # Errors

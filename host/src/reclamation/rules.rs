@@ -251,6 +251,10 @@ async fn known_actions(
 ) -> Result<BTreeSet<String>, ReclamationError> {
     let mut known: Option<BTreeSet<String>> = None;
     for (connector, identifiers) in store::identifiers_of(tx, product).await? {
+        // Imported keys have no connector; their seats are left to a person.
+        if crate::profiles::imported::is_imported(&connector) {
+            continue;
+        }
         let manifest = host.connectors.manifest(&connector)?;
         let its: BTreeSet<String> = manifest
             .actions_for(&identifiers)

@@ -32,6 +32,7 @@ migrations! {
     15 "0015_playbook";
     16 "0016_way_out";
     17 "0017_supersede";
+    18 "0018_imports";
 }
 
 /// Number of the newest migration of this program, and of the newest one that the database has.

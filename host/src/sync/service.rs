@@ -376,6 +376,8 @@ pub struct EndedRun {
     pub organization: OrgId,
     /// The connector that read it.
     pub connector_id: String,
+    /// Brought by a file, without a connector.
+    pub is_imported: bool,
     /// When its reading of accounts began: it knows nothing of what was done at the vendor after that. `None`: it read only activity.
     pub accounts_read_from: Option<i64>,
     /// When it was merged.
@@ -398,14 +400,40 @@ pub async fn ended_run(host: &Host, run: &RunId) -> Result<EndedRun, SyncError> 
     else {
         return Err(SyncError::WrongState(view.state));
     };
-    let connector_id = store::get_connector(&mut tx, &organization).await?;
+    let (connector_id, is_imported) = store::get_connector(&mut tx, &organization).await?;
     Ok(EndedRun {
         profile: view.profile_id,
         organization,
         connector_id,
+        is_imported,
         accounts_read_from: (view.process == RunProcess::Subscriptions)
             .then(|| view.started_at.unwrap_or(view.created_at)),
         ended_at,
         is_full: view.kind == RunKind::Full,
     })
+}
+
+/// Ends every account and subscription of an organization in the caller's transaction, as a complete download that names nobody would.
+/// History stays. Answers the counts by kind.
+///
+/// # Errors
+/// The database's own.
+pub async fn end_everything(
+    host: &Host,
+    tx: &mut Tx,
+    organization: &OrgId,
+) -> Result<serde_json::Value, StoreError> {
+    // No run has this id, so nothing is staged under it.
+    let nothing = RunId::mint(host.now_ms(), &*host.chance);
+    let at = host
+        .now_ms()
+        .max(store::last_merge_at(tx, organization).await? + 1);
+    let merge = store::merge::Merge {
+        run: &nothing,
+        organization,
+        at,
+        is_full: true,
+        has_pools: true,
+    };
+    store::merge::apply(tx, &merge).await
 }

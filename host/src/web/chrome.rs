@@ -341,6 +341,29 @@ const DONE: &[(&str, &str)] = &[
         "stopped",
         "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",
     ),
+    ("provider-made", "The identity provider is named."),
+    (
+        "sign-ins-brought",
+        "The sign-ins are taken. Say below which organization each application stands for.",
+    ),
+    (
+        "application-mapped",
+        "The sign-ins of this application are matched to accounts.",
+    ),
+    (
+        "counting",
+        "The setting is changed; rules and candidates follow it now.",
+    ),
+    ("source-made", "The source is made. Bring its first file."),
+    (
+        "source-deleted",
+        "The source is deleted: everything that its files brought has ended.",
+    ),
+    ("mapped", "The file is read this way now. Look at it again."),
+    (
+        "importing",
+        "The import is queued; what the file does not name ends when it is complete.",
+    ),
     ("started", "Reclaims may go on, under all other conditions."),
 ];
 

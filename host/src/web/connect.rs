@@ -11,6 +11,7 @@ use super::gate::Visitor;
 use super::routes::Route;
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
+use crate::profiles::imported;
 use crate::profiles::playbook::service;
 use crate::profiles::service as profiles;
 
@@ -68,10 +69,22 @@ pub(super) struct Connected {
 #[derive(Serialize)]
 pub(super) struct GalleryPage {
     pub connectors: Vec<Card>,
+    /// Sources without a connector.
+    pub imports: Vec<Connected>,
 }
 
 async fn gallery(State(host): State<Host>, visitor: Visitor) -> Result<Response, Error> {
     let all = profiles::list(&host, &visitor.actor).await?;
+    let imports = all
+        .iter()
+        .filter(|profile| imported::is_imported(&profile.connector) && profile.state != "archived")
+        .map(|profile| Connected {
+            number: profile.number.clone(),
+            name: profile.name.clone(),
+            state: profile.state,
+            is_draft: false,
+        })
+        .collect();
     let mut connectors = Vec::new();
     for id in host.connectors.ids() {
         let manifest = host.connectors.manifest(id)?;
@@ -126,7 +139,10 @@ async fn gallery(State(host): State<Host>, visitor: Visitor) -> Result<Response,
     chrome::page(
         "pages/connect",
         &Chrome::of(&host, &visitor).titled("Connectors"),
-        &GalleryPage { connectors },
+        &GalleryPage {
+            connectors,
+            imports,
+        },
     )
 }
 

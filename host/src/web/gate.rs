@@ -5,7 +5,7 @@
 //! write of a page, by whatever method, must come from our own origin and carry its session's token. A personal token opens no page and a session
 //! opens no API, so a stolen link cannot script the API. Services check authority again, with the subject in hand.
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequest as _, FromRequestParts, Multipart, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -19,11 +19,17 @@ use super::{error, templates};
 use crate::api;
 use crate::app::host::Host;
 use crate::identity::roles::{Actor, Permission};
+use crate::imports::service as imports;
 use crate::kernel::Problem;
 use crate::reclamation::controls;
 
 /// The largest form a page takes: a pasted people list of some ten thousand lines.
 pub const FORM_BYTES: usize = 2 * 1024 * 1024;
+
+/// The addresses whose form carries a file, and how much it may bring.
+pub const UPLOADS: [&str; 2] = ["/imports/file", "/identity-sources/file"];
+/// The token is the first field of such a form, so no more than this is read before it is compared.
+const HEAD_BYTES: usize = 4 * 1024;
 
 /// The signed-in person behind a page request.
 #[derive(Clone, Debug)]
@@ -275,6 +281,9 @@ async fn with_checked_token(request: Request, signed: &Signed) -> Result<Request
                     .eq_ignore_ascii_case("application/x-www-form-urlencoded")
             })
         });
+    if !is_form && UPLOADS.contains(&request.uri().path()) {
+        return with_checked_upload(request, signed).await;
+    }
     if !is_form {
         return Err(Problem::new(
             "page.not_a_form",
@@ -297,14 +306,61 @@ async fn with_checked_token(request: Request, signed: &Signed) -> Result<Request
         .map(|(_, value)| value);
     let matches = given.is_some_and(|given| session::same_secret(&given, &signed.csrf));
     if !matches {
-        return Err(Problem::new(
-            "page.form_expired",
-            403,
-            "this form belongs to another session",
-            "Load the page again and repeat what you did",
-        ));
+        return Err(form_expired());
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+fn form_expired() -> Problem {
+    Problem::new(
+        "page.form_expired",
+        403,
+        "this form belongs to another session",
+        "Load the page again and repeat what you did",
+    )
+}
+
+/// The same for a form with a file: its token must be its first field.
+async fn with_checked_upload(request: Request, signed: &Signed) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, imports::MOST_BYTES + FORM_BYTES)
+        .await
+        .map_err(|_| {
+            Problem::new(
+                "page.file_too_large",
+                413,
+                "the file is larger than 32 MiB",
+                "Split it into several sources, or leave out columns that are not read",
+            )
+        })?;
+    let head = Request::builder()
+        .header(
+            header::CONTENT_TYPE,
+            parts
+                .headers
+                .get(header::CONTENT_TYPE)
+                .cloned()
+                .unwrap_or(HeaderValue::from_static("")),
+        )
+        .body(Body::from(bytes.slice(..bytes.len().min(HEAD_BYTES))))
+        .map_err(|_| form_expired())?;
+    let mut form = Multipart::from_request(head, &()).await.map_err(|_| {
+        Problem::new(
+            "page.not_a_form",
+            415,
+            "a page takes only its own forms",
+            "Use the API with a personal token instead",
+        )
+    })?;
+    let given = match form.next_field().await {
+        Ok(Some(field)) if field.name() == Some("csrf") => field.text().await.ok(),
+        _ => None,
+    };
+    if given.is_some_and(|given| session::same_secret(&given, &signed.csrf)) {
+        Ok(Request::from_parts(parts, Body::from(bytes)))
+    } else {
+        Err(form_expired())
+    }
 }
 
 #[derive(serde::Serialize)]

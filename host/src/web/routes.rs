@@ -170,6 +170,8 @@ pub fn table() -> Vec<Route> {
     all.extend(super::entitlements::routes());
     all.extend(super::people::routes());
     all.extend(super::connect::routes());
+    all.extend(super::imports::routes());
+    all.extend(super::sign_ins::routes());
     all.extend(super::profiles::routes());
     all.extend(super::connection::routes());
     all.extend(super::aliases::routes());

@@ -16,10 +16,13 @@ pub(in crate::entitlements) async fn find(
     account: &str,
 ) -> Result<Option<AccountView>, StoreError> {
     let row = sqlx::query(
-        "select a.*, o.name as organization, o.history_from, o.history_until, m.person_id, p.name as person \
+        "select a.*, o.name as organization, o.history_from, o.history_until, m.person_id, p.name as person, \
+           o.counts_sign_ins, g.at as signed_in_at, s.name || ': ' || i.name as signed_in_by \
          from accounts a join organizations o on o.id = a.organization_id \
          left join matches m on m.organization_id = a.organization_id and m.account_id = a.vendor_id \
          left join people p on p.id = m.person_id \
+         left join account_signins g on g.organization_id = a.organization_id and g.account_id = a.vendor_id \
+         left join identity_applications i on i.id = g.application_id left join identity_sources s on s.id = i.source_id \
          where a.organization_id = $1 and a.vendor_id = $2 and a.valid_to is null",
     )
     .bind(organization.as_str())
@@ -42,6 +45,9 @@ pub(in crate::entitlements) async fn find(
         first_seen_at: row.try_get("first_seen_at")?,
         activity_state: row.try_get("activity_state")?,
         activity_at: row.try_get("activity_at")?,
+        signed_in_at: row.try_get("signed_in_at")?,
+        signed_in_by: row.try_get("signed_in_by")?,
+        counts_sign_ins: row.try_get::<i64, _>("counts_sign_ins")? == 1,
         person_id: row
             .try_get::<Option<String>, _>("person_id")?
             .map(Into::into),

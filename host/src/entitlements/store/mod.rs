@@ -262,7 +262,7 @@ macro_rules! subscriptions {
         concat!(
             "select c.organization_id, org.name as organization, c.account_id, c.principal, c.name, c.email, c.kind, \
        c.identifier, c.label, c.product_id, c.product_name, c.person_id, per.name as person, c.is_active, c.frozen, c.assigned_at, \
-       c.created_on_vendor_at, c.activity_at, c.activity_state, c.baseline_at \
+       c.created_on_vendor_at, c.activity_at, c.activity_state, c.baseline_at, c.is_never_active, c.signed_in_at \
      from current_subscriptions c join organizations org on org.id = c.organization_id \
      left join people per on per.id = c.person_id \
      where (c.organization_id, c.account_id, c.identifier) > ($1, $2, $3) \
@@ -337,12 +337,9 @@ pub(super) async fn list_subscriptions(
     rows.iter()
         .map(|row| {
             let baseline: Option<i64> = row.try_get("baseline_at")?;
-            let judgement = match (
-                baseline,
-                row.try_get::<String, _>("activity_state")?.as_str(),
-            ) {
+            let judgement = match (baseline, row.try_get::<i64, _>("is_never_active")?) {
                 (None, _) => Judgement::Unknown,
-                (Some(_), "never") => Judgement::Never,
+                (Some(_), 1) => Judgement::Never,
                 (Some(_), _) => Judgement::Used,
             };
             Ok(SubscriptionView {
@@ -368,6 +365,7 @@ pub(super) async fn list_subscriptions(
                 assigned_at: row.try_get("assigned_at")?,
                 created_on_vendor_at: row.try_get("created_on_vendor_at")?,
                 activity_at: row.try_get("activity_at")?,
+                signed_in_at: row.try_get("signed_in_at")?,
                 judgement,
                 inactive_days: baseline.map(|at| Day::of_ms(at).days_until(today).max(0)),
             })

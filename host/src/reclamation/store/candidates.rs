@@ -288,7 +288,8 @@ pub(in crate::reclamation) async fn open_with_facts(
     organization: &OrgId,
 ) -> Result<Vec<WithFacts>, StoreError> {
     sqlx::query(
-        "select c.*, coalesce(s.is_active, 0) as now_active, acc.activity_at as now_activity, acc.frozen as now_frozen, \
+        "select c.*, coalesce(s.is_active, 0) as now_active, case when o.counts_sign_ins = 1 and sig.at is not null and (acc.activity_at is null or sig.at > acc.activity_at) \
+             then sig.at else acc.activity_at end as now_activity, acc.frozen as now_frozen, \
            m.person_id as now_person, a.ended_at as action_ended_at, \
            case when exists (select 1 from action_steps t where t.action_id = c.action_id \
              and (t.judgement is null or t.judgement in ('done', 'already_done', 'unknown'))) then 1 else 0 end as begun from candidates c \
@@ -296,7 +297,8 @@ pub(in crate::reclamation) async fn open_with_facts(
            and s.identifier = c.identifier and s.valid_to is null \
          left join accounts acc on acc.organization_id = c.organization_id and acc.vendor_id = c.account_id and acc.valid_to is null \
          left join matches m on m.organization_id = c.organization_id and m.account_id = c.account_id \
-         left join actions a on a.id = c.action_id \
+         left join actions a on a.id = c.action_id join organizations o on o.id = c.organization_id \
+         left join account_signins sig on sig.organization_id = c.organization_id and sig.account_id = c.account_id \
          where c.organization_id = $1 and c.closed_at is null order by c.number",
     )
     .bind(organization.as_str())

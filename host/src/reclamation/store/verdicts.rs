@@ -52,7 +52,10 @@ impl<'a> Asked<'a> {
 /// enough ago.
 macro_rules! verdict {
     () => {
-        "case when s.is_active = 0 then 'not_active' \
+        verdict!("s.baseline_at", "s.is_never_active")
+    };
+    ($baseline:literal, $never:literal) => {
+        concat!("case when s.is_active = 0 then 'not_active' \
            when s.product_id is null then 'unrecognised' \
            when s.is_free = 1 then 'free' \
            when $2 <> '' and replace($2, '|' || s.organization_id || '|', '') = $2 then 'out_of_scope' \
@@ -61,10 +64,11 @@ macro_rules! verdict {
              and (x.organization_id is null or x.organization_id = s.organization_id) \
              and (x.account_id = s.account_id or lower(x.principal) = lower(s.principal))) then 'exempt' \
            when replace(lower($4), lower('|' || s.principal || '|'), '') <> lower($4) then 'excluded' \
-           when s.activity_state = 'never' and $5 = 0 then 'never_active_left_out' \
+           when ", $never, " = 1 and $5 = 0 then 'never_active_left_out' \
            when s.cool_down_until is not null and s.cool_down_until > $6 then 'cooling_down' \
-           when s.baseline_at is null then 'cannot_judge' \
-           when s.baseline_at < $7 then 'candidate' else 'in_use' end"
+           when ", $baseline, " is null then 'cannot_judge' \
+           when ", $baseline, " >= $7 then 'in_use' \
+           when s.organization_kind = 'import' then 'by_hand' else 'candidate' end")
     };
 }
 
@@ -206,4 +210,28 @@ pub(in crate::reclamation) async fn named_by_organization(
             ))
         })
         .collect()
+}
+
+/// How many subscriptions of one organization the rule names by the vendor's own activity alone, and by the later of that and the last
+/// sign-in, whatever the organization's setting is.
+pub(in crate::reclamation) async fn named_by_either(
+    tx: &mut Tx,
+    asked: &Asked<'_>,
+    organization: &OrgId,
+) -> Result<(i64, i64), StoreError> {
+    let row = ask!(
+        concat!(
+            "select cast(coalesce(sum(case when v.by_vendor = 'candidate' then 1 else 0 end), 0) as bigint) as by_vendor, \
+               cast(coalesce(sum(case when v.by_later = 'candidate' then 1 else 0 end), 0) as bigint) as by_later from (select ",
+            verdict!("s.vendor_baseline_at", "case s.activity_state when 'never' then 1 else 0 end"),
+            " as by_vendor, ",
+            verdict!("s.signed_baseline_at", "s.is_never_signed"),
+            " as by_later from current_subscriptions s where s.product_id = $1 and s.organization_id = $8) v"
+        ),
+        asked
+    )
+    .bind(organization.as_str().to_owned())
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.try_get("by_vendor")?, row.try_get("by_later")?))
 }

@@ -230,16 +230,17 @@ pub(in crate::sync) async fn get_since(
     Ok(row.try_get("since")?)
 }
 
-/// The connector of an organization.
+/// The connector of an organization, and whether its rows are imported.
 pub(in crate::sync) async fn get_connector(
     tx: &mut Tx,
     organization: &OrgId,
-) -> Result<String, StoreError> {
-    let row = sqlx::query("select connector_id from organizations where id = $1")
+) -> Result<(String, bool), StoreError> {
+    let row = sqlx::query("select connector_id, kind from organizations where id = $1")
         .bind(organization.as_str())
         .fetch_one(tx.conn())
         .await?;
-    Ok(row.try_get("connector_id")?)
+    let is_imported = row.try_get::<String, _>("kind")? == "import";
+    Ok((row.try_get("connector_id")?, is_imported))
 }
 
 /// How the run of the same process before this one ended, of those that came to a result.
