@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::key::KeyVerb;
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::proxy::ProxyVerb;
+use super::vault::VaultVerb;
 use super::reclaim_args::{
     ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,
 };
@@ -145,6 +146,9 @@ pub enum Remote {
     /// What you are told by mail
     #[command(subcommand)]
     Notification(NotificationVerb),
+    /// External vaults that fields of credentials are fetched from
+    #[command(subcommand)]
+    Vault(VaultVerb),
     /// Webhooks: where events are sent to
     #[command(subcommand)]
     Webhook(WebhookVerb),

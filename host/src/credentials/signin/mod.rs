@@ -6,6 +6,8 @@
 
 mod store;
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
@@ -18,7 +20,7 @@ use zeroize::Zeroizing;
 use super::grants::client;
 use super::model::{NewCredential, SigninEvent, SigninFault, SigninState};
 use super::proof::{self, Trial};
-use super::service::CredentialError;
+use super::service::{CredentialError, fetched};
 use super::token::{self, Ask, Proof};
 use super::{consent_page, device};
 use crate::app::host::Host;
@@ -29,6 +31,7 @@ use crate::kernel::digest::sha256_hex;
 use crate::kernel::seal::{Place, SealError};
 use crate::kernel::{AliasId, PrincipalId, Problem, ProfileId, SigninId};
 use crate::store::{StoreError, Tx};
+use crate::vaults::FromVault;
 use store::{NewRow, Row};
 
 /// How long a person has to come back with a code. Vendors' codes live about as long.
@@ -113,6 +116,8 @@ struct Offer {
     goes_to: String,
     verifier: Option<String>,
     device_code: Option<String>,
+    #[serde(default)]
+    from_vault: BTreeMap<String, FromVault>,
 }
 
 impl Drop for Offer {
@@ -151,12 +156,14 @@ pub async fn begin(
     };
     let now_ms = host.now_ms();
     let id = SigninId::mint(now_ms, &*host.chance);
+    // Fetched now, though only a device's code needs it: a vault that says no shows itself before the person leaves.
+    let full = fetched(host, new).await?;
     let ask = Ask {
         manifest,
         login_url: subject.login_url,
         kind,
         client_id: new.field("client_id"),
-        client_secret: &new.client_secret,
+        client_secret: &full.client_secret,
         proof: Proof::Client,
     };
     let refused = |failure| proof::refused(manifest, &failure);
@@ -165,7 +172,10 @@ pub async fn begin(
         Via::Token { .. } | Via::HandOver { .. } | Via::System => None,
     };
     let client = client(host, subject.alias).await.map_err(refused)?;
-    let mut offer = Offer::default();
+    let mut offer = Offer {
+        from_vault: new.from_vault.clone(),
+        ..Offer::default()
+    };
     new.client_secret
         .as_str()
         .clone_into(&mut offer.client_secret);
@@ -378,6 +388,7 @@ async fn take(tx: &mut Tx, host: &Host, row: Row) -> Result<Taken, CredentialErr
         client_id: row.client_id,
         client_secret: Zeroizing::new(offer.client_secret.clone()),
         without_pkce: !row.uses_pkce,
+        from_vault: offer.from_vault.clone(),
         ..NewCredential::default()
     };
     let login_url = Url::parse(&row.login_url).map_err(|_| SigninFault::Unusable)?;
@@ -428,12 +439,13 @@ pub async fn exchanged(
         .as_deref()
         .filter(|code| !code.is_empty() && code.len() <= MOST)
         .ok_or(SigninFault::Unusable)?;
+    let full = fetched(host, &taken.new).await?;
     let ask = Ask {
         manifest,
         login_url,
         kind: taken.kind,
         client_id: &taken.new.client_id,
-        client_secret: &taken.new.client_secret,
+        client_secret: &full.client_secret,
         proof: Proof::Code {
             code,
             redirect_uri: &taken.redirect_uri,
@@ -499,12 +511,25 @@ pub async fn looked(
     }
     let sealed = row.offer.as_deref().ok_or(SigninFault::Unusable)?;
     let offer = unseal(host, &id, sealed)?;
+    let typed = NewCredential {
+        client_secret: Zeroizing::new(offer.client_secret.clone()),
+        from_vault: offer.from_vault.clone(),
+        ..NewCredential::default()
+    };
+    let full = match fetched(host, &typed).await {
+        Ok(full) => full,
+        // A vault that is away for a moment ends no sign-in.
+        Err(missing) if missing.fault.is_passing() => {
+            return Ok(Look::Again(now_ms.saturating_add(row.interval_s * 1_000)));
+        }
+        Err(missing) => return refuse(host, &id, missing.into()).await,
+    };
     let ask = Ask {
         manifest,
         login_url,
         kind: GrantKind::DeviceCode,
         client_id: &row.client_id,
-        client_secret: &offer.client_secret,
+        client_secret: &full.client_secret,
         proof: Proof::Device(offer.device_code.as_deref().unwrap_or_default()),
     };
     let client = match client(host, alias).await {
