@@ -49,6 +49,13 @@ fn right(world: &World, change: impl FnOnce(&mut Rights)) {
     world.org.control().set_rights(rights);
 }
 
+fn absent(world: &World, object: &str, is_absent: bool) {
+    let path = format!("objects/{object}");
+    let sent = json!({ "is_absent": is_absent });
+    let (status, _) = world.org.control().call("POST", &path, &sent);
+    assert_eq!(status, 200);
+}
+
 /// A cause, and what the run then says.
 struct Cause {
     says: &'static str,
@@ -135,12 +142,13 @@ fn causes() -> Vec<Cause> {
             bring_about: |world| right(world, |rights| rights.session_valid_for_rest = false),
             repair: all_rights,
         },
+        // What could be read before and is hidden now was not given back.
         Cause {
-            says: "The user licence of profiles is hidden",
-            code: "salesforce.licence_column_hidden",
+            says: "A kind of licence is hidden now",
+            code: "salesforce.licence_kind_hidden",
             fix: "View Setup and Configuration",
-            bring_about: |world| right(world, |rights| rights.view_setup = false),
-            repair: all_rights,
+            bring_about: |world| absent(world, "PermissionSetLicenseAssign", true),
+            repair: |world| absent(world, "PermissionSetLicenseAssign", false),
         },
         // Answers that cannot be used.
         Cause {
@@ -217,6 +225,27 @@ async fn each_refusal_of_a_run_has_its_own_words_and_loses_nothing() {
             assert_eq!(world.facts().await, facts, "{}", cause.says);
         }
         assert!(world.org.control().writes().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_view_setup_no_subscription_can_be_known_and_none_ends() {
+    on_both(|database| async move {
+        let settings = [("licence_kinds", r#"["features"]"#)];
+        let faults = Arc::new(NoFaults);
+        let mut world =
+            World::set_up(&database, spec(), faults, "client-credentials", &settings).await;
+        world.publish().await.expect("the profile is published");
+        world.run_due_jobs().await;
+        let facts = world.facts().await;
+        right(&world, |rights| rights.view_setup = false);
+        let run = world.collect().await;
+        assert_eq!(run.state, RunState::Failed);
+        let problem = run.problem.expect("the run says why");
+        assert_eq!(problem.code, "salesforce.licence_column_hidden");
+        assert!(problem.fix.contains("View Setup and Configuration"));
+        assert_eq!(world.facts().await, facts);
     })
     .await;
 }

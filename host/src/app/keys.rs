@@ -194,17 +194,14 @@ impl IntoProblem for KeyError {
         let message = self.to_string();
         match self {
             Self::Denied(denied) => denied.problem(),
-            Self::Provided => Problem::new(
-                "key.provided",
-                409,
-                message,
-                ROUNDS,
-            ),
+            Self::Provided => Problem::new("key.provided", 409, message, ROUNDS),
             Self::ManyHosts => Problem::new(
                 "key.many_hosts",
                 409,
                 message,
-                format!("If this is the only host, say so: `seatwise key rotate --only-host`. Otherwise: {ROUNDS}"),
+                format!(
+                    "If this is the only host, say so: `seatwise key rotate --only-host`. Otherwise: {ROUNDS}"
+                ),
             ),
             Self::File(_) => Problem::new(
                 "key.file",
@@ -299,20 +296,20 @@ pub async fn verify(host: &Host, actor: &Actor) -> Result<KeysVerified, KeyError
         broken: Vec::new(),
         broken_count: 0,
     };
-    each(host, async |column, row, value| {
-        if host.sealer.open(place(column, row), value).is_ok() {
-            found.opened += 1;
-        } else {
+    let mut walk = Walk::default();
+    while let Some((column, page)) = walk.next(host).await? {
+        for (row, value) in &page {
+            if host.sealer.open(place(column, row), value).is_ok() {
+                found.opened += 1;
+                continue;
+            }
             found.broken_count += 1;
             if found.broken.len() < 100 {
-                found
-                    .broken
-                    .push(format!("{}.{} {row}", column.table, column.column));
+                let name = format!("{}.{} {row}", column.table, column.column);
+                found.broken.push(name);
             }
         }
-        Ok(())
-    })
-    .await?;
+    }
     Ok(found)
 }
 
@@ -323,11 +320,7 @@ pub async fn verify(host: &Host, actor: &Actor) -> Result<KeysVerified, KeyError
 ///
 /// # Errors
 /// [`KeyError::Provided`] where a new key would have to come from elsewhere, [`KeyError::ManyHosts`].
-pub async fn rotate(
-    host: &Host,
-    actor: &Actor,
-    is_only_host: bool,
-) -> Result<Rotated, KeyError> {
+pub async fn rotate(host: &Host, actor: &Actor, is_only_host: bool) -> Result<Rotated, KeyError> {
     actor.may(Permission::Administer)?;
     let before = counts(host).await?;
     let current = host.sealer.key_id();
@@ -351,9 +344,11 @@ pub async fn rotate(
         note(host, actor, "key.made", json!({"before": current})).await?;
     }
     let mut rewrapped = 0;
-    each(host, async |column, row, value| {
-        let again = host.sealer.rewrap(place(column, row), value, &*host.chance);
-        if let Ok(Some(again)) = again {
+    let mut walk = Walk::default();
+    while let Some((column, page)) = walk.next(host).await? {
+        for (row, value) in &page {
+            let again = host.sealer.rewrap(place(column, row), value, &*host.chance);
+            let Ok(Some(again)) = again else { continue };
             let mut tx = host.store.begin().await?;
             // Zero rows: somebody stored another value meanwhile, under the new key.
             if sealed::swap(&mut tx, column, row, value, &again).await? {
@@ -361,9 +356,7 @@ pub async fn rotate(
             }
             tx.commit().await?;
         }
-        Ok(())
-    })
-    .await?;
+    }
     let retired = host.sealer.key_ids().split_off(1);
     note(host, actor, "key.rotated", json!({"rewrapped": rewrapped})).await?;
     Ok(Rotated {
@@ -434,37 +427,40 @@ fn place<'a>(column: &'a Column, row: &'a str) -> Place<'a> {
 /// How many values are under each key.
 async fn counts(host: &Host) -> Result<BTreeMap<String, u64>, KeyError> {
     let mut counts = BTreeMap::new();
-    each(host, async |_, _, value| {
-        let id = key_of(value).unwrap_or_else(|| "unreadable".to_owned());
-        *counts.entry(id).or_default() += 1;
-        Ok(())
-    })
-    .await?;
+    let mut walk = Walk::default();
+    while let Some((_, page)) = walk.next(host).await? {
+        for (_, value) in &page {
+            let id = key_of(value).unwrap_or_else(|| "unreadable".to_owned());
+            *counts.entry(id).or_default() += 1;
+        }
+    }
     Ok(counts)
 }
 
-/// Visits every sealed value, a page at a time; no transaction is open while one is visited.
-async fn each(
-    host: &Host,
-    mut visit: impl AsyncFnMut(&Column, &str, &[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    for column in COLUMNS {
-        let mut after = String::new();
-        loop {
-            let page = {
-                let mut tx = host.store.read().await?;
-                sealed::page(&mut tx, column, &after, BATCH).await?
-            };
-            for (row, value) in &page {
-                visit(column, row, value).await?;
+/// A walk over every sealed value, a page at a time; no transaction is open between two pages.
+#[derive(Default)]
+struct Walk {
+    column: usize,
+    after: String,
+}
+
+impl Walk {
+    async fn next(
+        &mut self,
+        host: &Host,
+    ) -> Result<Option<(&'static Column, Vec<(String, Vec<u8>)>)>, StoreError> {
+        while let Some(column) = COLUMNS.get(self.column) {
+            let mut tx = host.store.read().await?;
+            let page = sealed::page(&mut tx, column, &self.after, BATCH).await?;
+            if let Some((row, _)) = page.last() {
+                self.after.clone_from(row);
+                return Ok(Some((column, page)));
             }
-            match page.last() {
-                Some((row, _)) => after.clone_from(row),
-                None => break,
-            }
+            self.column += 1;
+            self.after.clear();
         }
+        Ok(None)
     }
-    Ok(())
 }
 
 async fn note(

@@ -393,7 +393,10 @@ pub(super) async fn put_checks(
     crate::store::bulk::insert(
         tx,
         "insert into profile_checks (profile_id, check_id, title, serves, is_mandatory, verdict, evidence, fix, took_ms, checked_at, position) ",
-        "",
+        // Another host may have kept its results between our two statements: the later ones count.
+        " on conflict (profile_id, check_id) do update set title = excluded.title, serves = excluded.serves, \
+          is_mandatory = excluded.is_mandatory, verdict = excluded.verdict, evidence = excluded.evidence, fix = excluded.fix, \
+          took_ms = excluded.took_ms, checked_at = excluded.checked_at, position = excluded.position",
         11,
         &numbered,
         |row, (position, check)| {

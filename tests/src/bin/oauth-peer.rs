@@ -207,8 +207,15 @@ impl Peer {
     ) -> Result<(NewCredential, proof::Trial), CredentialError> {
         let mut taken = signin::returned(&self.host, &self.world.ana, callback).await?;
         let issuer = &self.provider.issuer;
-        let trial =
-            signin::exchanged(&self.host, &self.manifest, issuer, &mut taken, callback).await?;
+        let trial = signin::exchanged(
+            &self.host,
+            &self.alias,
+            &self.manifest,
+            issuer,
+            &mut taken,
+            callback,
+        )
+        .await?;
         Ok((taken.new, trial))
     }
 
@@ -279,7 +286,7 @@ impl Peer {
             ..NewCredential::default()
         };
         let issuer = &self.provider.issuer;
-        let trial = proof::tried(&self.host, &self.manifest, issuer, &machine).await?;
+        let trial = proof::tried(&self.host, &self.alias, &self.manifest, issuer, &machine).await?;
         tap.check(
             trial.scopes() == ["api"],
             "gives a token for client credentials",
@@ -297,7 +304,7 @@ impl Peer {
             client_secret: "not the secret".to_owned().into(),
             ..machine
         };
-        let refused = proof::tried(&self.host, &self.manifest, issuer, &wrong).await;
+        let refused = proof::tried(&self.host, &self.alias, &self.manifest, issuer, &wrong).await;
         let said = refused
             .err()
             .map(|error| error.problem().detail["vendor_code"].clone());
