@@ -26,6 +26,7 @@ mod stalls;
 mod store;
 mod sync;
 mod told;
+mod vaults;
 mod verdicts;
 mod webhooks;
 mod worked_example;

@@ -7,10 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::key::KeyVerb;
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::proxy::ProxyVerb;
-use super::vault::VaultVerb;
 use super::reclaim_args::{
     ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,
 };
+use super::vault::VaultVerb;
 
 /// Finds SaaS seats that nobody uses and takes them back safely.
 #[derive(Debug, Parser)]

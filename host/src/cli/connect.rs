@@ -155,7 +155,14 @@ mod tests {
         assert_eq!(from["vault"], "Corp");
         assert_eq!(from["query"], "Safe=SaaS;Object=a:b");
         assert_eq!(from["property"], "UserName");
-        for wrong in ["", "client_secret", "client_secret=Corp", "=Corp:x", "a=:x", "a=b:"] {
+        for wrong in [
+            "",
+            "client_secret",
+            "client_secret=Corp",
+            "=Corp:x",
+            "a=:x",
+            "a=b:",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -160,27 +160,21 @@ pub fn vault(code: &str) -> Option<&'static str> {
         "vault.not_found" => {
             "Correct the query, or ask the vault's administrator whether this application may see what it names"
         }
-        "vault.deleted" => {
-            "Restore the secret in the vault, or name another one"
-        }
+        "vault.deleted" => "Restore the secret in the vault, or name another one",
         "vault.ambiguous" => {
             "Make the query narrower, with Safe, Folder and Object, until it names one thing"
         }
         "vault.property" => {
             "Enter the name of the property that holds the value, as the vault spells it"
         }
-        "vault.changing" => {
-            "Nothing to do: it is tried again by itself when the change is through"
-        }
+        "vault.changing" => "Nothing to do: it is tried again by itself when the change is through",
         "vault.sealed" => {
             "Ask the vault's administrator to unseal it or to look at its store; it is tried again by itself"
         }
         "vault.busy" => {
             "Nothing to do: it is tried again by itself; raise the vault's rate limit if it stays"
         }
-        "vault.token" => {
-            "An administrator enters the vault's token again on the page Vaults"
-        }
+        "vault.token" => "An administrator enters the vault's token again on the page Vaults",
         "vault.shape" => {
             "Check that the vault's address and kind belong together on the page Vaults"
         }

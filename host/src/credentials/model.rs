@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use crate::vaults::FromVault;
 use crate::kernel::{IntoProblem, Problem};
+use crate::vaults::FromVault;
 
 /// What a person types. Fields that the grant does not take are empty.
 #[derive(Clone, Default)]
@@ -59,21 +59,22 @@ impl NewCredential {
         let offer = manifest
             .grant(&self.grant_kind)
             .ok_or_else(|| OfferFault::Grant(self.grant_kind.chars().take(60).collect()))?;
-        let empty = offer
-            .fields
-            .iter()
-            .find(|field| {
-                let is_given =
-                    !self.field(field).is_empty() || self.from_vault.contains_key(field.as_str());
-                offer.wants(field) && !is_given
-            });
-        let odd = self.from_vault.keys().find(|field| {
-            !VAULT_FIELDS.contains(&field.as_str()) || !offer.takes(field)
+        let empty = offer.fields.iter().find(|field| {
+            let is_given =
+                !self.field(field).is_empty() || self.from_vault.contains_key(field.as_str());
+            offer.wants(field) && !is_given
         });
+        let odd = self
+            .from_vault
+            .keys()
+            .find(|field| !VAULT_FIELDS.contains(&field.as_str()) || !offer.takes(field));
         if let Some(field) = odd {
             return Err(OfferFault::NoSecret(field.chars().take(60).collect()));
         }
-        let both = self.from_vault.keys().find(|field| !self.field(field).is_empty());
+        let both = self
+            .from_vault
+            .keys()
+            .find(|field| !self.field(field).is_empty());
         if let Some(field) = both {
             return Err(OfferFault::Both(field.clone()));
         }

@@ -210,10 +210,7 @@ pub(super) async fn put(
 ///
 /// # Errors
 /// [`Unfetched`] naming the field.
-pub(super) async fn fetched(
-    host: &Host,
-    new: &NewCredential,
-) -> Result<NewCredential, Unfetched> {
+pub(super) async fn fetched(host: &Host, new: &NewCredential) -> Result<NewCredential, Unfetched> {
     let mut full = new.clone();
     for (field, from) in std::mem::take(&mut full.from_vault) {
         let value = match vaults::fetch(host, &from).await {

@@ -139,7 +139,10 @@ mod tests {
             Ccp.value(StatusCode::OK, changing, ""),
             Err(Trouble::Changing)
         );
-        assert_eq!(Ccp.value(StatusCode::OK, b"<html>", ""), Err(Trouble::Shape));
+        assert_eq!(
+            Ccp.value(StatusCode::OK, b"<html>", ""),
+            Err(Trouble::Shape)
+        );
     }
 
     #[test]
@@ -153,14 +156,22 @@ mod tests {
             (403, "APPAP008E", Trouble::Denied),
             (500, "APPAP282E", Trouble::Changing),
             (400, "APPAP007E", Trouble::Sealed),
-            (400, "AIMWS030E", Trouble::Query("the vault does not understand it")),
+            (
+                400,
+                "AIMWS030E",
+                Trouble::Query("the vault does not understand it"),
+            ),
             (500, "", Trouble::Sealed),
             (404, "", Trouble::Shape),
             (302, "", Trouble::Shape),
         ] {
             let body = format!("{{\"ErrorCode\":\"{code}\",\"ErrorMsg\":\"x\"}}");
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(Ccp.value(status, body.as_bytes(), ""), Err(trouble), "{code}");
+            assert_eq!(
+                Ccp.value(status, body.as_bytes(), ""),
+                Err(trouble),
+                "{code}"
+            );
         }
     }
 }

@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn the_path_stays_below_the_mount_and_the_token_in_its_header() {
-        let asked = KvV2.request(&vault(), "hvs.token", "/crm/acme org/").unwrap();
+        let asked = KvV2
+            .request(&vault(), "hvs.token", "/crm/acme org/")
+            .unwrap();
         assert_eq!(
             asked.uri().to_string(),
             "https://vault.corp.example:8200/prefix/v1/teams/kv/data/crm/acme%20org"
@@ -133,7 +135,12 @@ mod tests {
         assert_eq!(asked.headers()["X-Vault-Token"], "hvs.token");
         assert_eq!(asked.headers()["X-Vault-Namespace"], "saas");
         let escaped = KvV2.request(&vault(), "t", "a?version=1#x").unwrap();
-        assert!(escaped.uri().to_string().ends_with("/data/a%3Fversion=1%23x"));
+        assert!(
+            escaped
+                .uri()
+                .to_string()
+                .ends_with("/data/a%3Fversion=1%23x")
+        );
         for wrong in ["", "/", "../sys/raw", "a/./b", "a//b", "a/.."] {
             let refused = KvV2.request(&vault(), "t", wrong);
             assert!(matches!(refused, Err(Trouble::Query(_))), "{wrong}");
@@ -164,7 +171,11 @@ mod tests {
             (404, r#"{"errors":[]}"#, Trouble::NotFound),
             (404, gone, Trouble::Deleted),
             (403, r#"{"errors":["permission denied"]}"#, Trouble::Denied),
-            (400, "{}", Trouble::Query("the vault does not understand it")),
+            (
+                400,
+                "{}",
+                Trouble::Query("the vault does not understand it"),
+            ),
             (429, "{}", Trouble::Busy),
             (473, "{}", Trouble::Sealed),
             (503, r#"{"errors":["Vault is sealed"]}"#, Trouble::Sealed),
@@ -173,7 +184,11 @@ mod tests {
             (307, "", Trouble::Shape),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(KvV2.value(status, body.as_bytes(), ""), Err(trouble), "{body}");
+            assert_eq!(
+                KvV2.value(status, body.as_bytes(), ""),
+                Err(trouble),
+                "{body}"
+            );
         }
     }
 }

@@ -38,12 +38,8 @@ trait Protocol: Sync {
     ///
     /// # Errors
     /// [`Trouble::Query`] for a query that this kind cannot ask.
-    fn request(
-        &self,
-        vault: &Vault,
-        token: &str,
-        query: &str,
-    ) -> Result<Request<Vec<u8>>, Trouble>;
+    fn request(&self, vault: &Vault, token: &str, query: &str)
+    -> Result<Request<Vec<u8>>, Trouble>;
 
     /// The value in an answer; an empty property takes the usual one.
     ///

@@ -84,7 +84,12 @@ impl FromVault {
         if new.query.chars().count() > MOST_QUERY || new.property.chars().count() > MOST_PROPERTY {
             return wrong("it is too long");
         }
-        if new.query.chars().chain(new.property.chars()).any(char::is_control) {
+        if new
+            .query
+            .chars()
+            .chain(new.property.chars())
+            .any(char::is_control)
+        {
             return wrong("it has a control character");
         }
         Ok(new)
@@ -155,7 +160,11 @@ impl VaultFault {
     /// Of this vault. A name that nobody gave is cut.
     #[must_use]
     pub fn new(vault: &str, trouble: Trouble) -> Self {
-        let vault = vault.chars().filter(|c| !c.is_control()).take(100).collect();
+        let vault = vault
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(100)
+            .collect();
         Self { vault, trouble }
     }
 
@@ -197,7 +206,6 @@ impl VaultFault {
             retry_after_ms: None,
         }
     }
-
 }
 
 impl IntoProblem for VaultFault {
@@ -233,7 +241,11 @@ mod tests {
         };
         let tidy = query(" Safe=SaaS;Object=acme ").judged().unwrap();
         assert_eq!(
-            (tidy.vault.as_str(), tidy.query.as_str(), tidy.property.as_str()),
+            (
+                tidy.vault.as_str(),
+                tidy.query.as_str(),
+                tidy.property.as_str()
+            ),
             ("corp", "Safe=SaaS;Object=acme", "Content")
         );
         for wrong in ["", "  ", "a\u{7}b", &"x".repeat(1_001)] {

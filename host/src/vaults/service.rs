@@ -312,19 +312,27 @@ impl Judged {
                 "a name has 1 to 60 letters, digits, spaces, dots, dashes or underscores",
             ));
         }
-        let kind = VaultKind::parse(&new.kind).ok_or_else(|| {
-            VaultError::invalid("kind", "the kind is cyberark_ccp or kv_v2")
-        })?;
+        let kind = VaultKind::parse(&new.kind)
+            .ok_or_else(|| VaultError::invalid("kind", "the kind is cyberark_ccp or kv_v2"))?;
         let url = Url::parse(new.address.trim()).map_err(|_| {
-            VaultError::invalid("address", "this is no address; write it as https://vault.example.com")
+            VaultError::invalid(
+                "address",
+                "this is no address; write it as https://vault.example.com",
+            )
         })?;
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(VaultError::invalid("address", "an address has no `?` and no `#`"));
+            return Err(VaultError::invalid(
+                "address",
+                "an address has no `?` and no `#`",
+            ));
         }
         let client = host.connectors.client();
         client.permits(&patterns(&url), &url).map_err(|failure| {
             let message = VaultFault::new(name, Trouble::NotAllowed(failure.message)).problem();
-            VaultError::invalid("address", format!("{}; {}", message.message, message.fix.text))
+            VaultError::invalid(
+                "address",
+                format!("{}; {}", message.message, message.fix.text),
+            )
         })?;
         let app_id = new.app_id.trim();
         let is_ccp = kind == VaultKind::CyberarkCcp;
@@ -333,7 +341,11 @@ impl Judged {
             return Err(VaultError::invalid("app_id", message));
         }
         let only = |is_kind: bool, text: &str| {
-            if is_kind { text.trim().trim_matches('/').to_owned() } else { String::new() }
+            if is_kind {
+                text.trim().trim_matches('/').to_owned()
+            } else {
+                String::new()
+            }
         };
         let mount = match only(!is_ccp, &new.mount) {
             text if text.is_empty() && !is_ccp => "secret".to_owned(),
@@ -353,7 +365,11 @@ impl Judged {
             name: name.to_owned(),
             kind,
             address: url.to_string(),
-            app_id: if is_ccp { app_id.to_owned() } else { String::new() },
+            app_id: if is_ccp {
+                app_id.to_owned()
+            } else {
+                String::new()
+            },
             mount,
             namespace,
             roots: roots.map(str::to_owned),
@@ -459,7 +475,9 @@ pub async fn fetch(host: &Host, from: &FromVault) -> Result<Fetched, VaultFault>
         .await
         .map_err(|error| {
             tracing::error!(error = %error, "a vault could not be looked up");
-            fault(Trouble::Unreachable("the database does not answer".to_owned()))
+            fault(Trouble::Unreachable(
+                "the database does not answer".to_owned(),
+            ))
         })?
         .ok_or_else(|| fault(Trouble::Unknown))?;
     let token = match &row.token {
@@ -478,16 +496,13 @@ pub async fn fetch(host: &Host, from: &FromVault) -> Result<Fetched, VaultFault>
         namespace: row.namespace,
     };
     let way = WayOut {
-        extra_roots: row
-            .roots_pem
-            .map(String::into_bytes)
-            .into_iter()
-            .collect(),
+        extra_roots: row.roots_pem.map(String::into_bytes).into_iter().collect(),
         ..WayOut::default()
     };
-    let client = host.connectors.client_through(&way).map_err(|error| {
-        fault(Trouble::Unreachable(error.to_string()))
-    })?;
+    let client = host
+        .connectors
+        .client_through(&way)
+        .map_err(|error| fault(Trouble::Unreachable(error.to_string())))?;
     let protocol = protocol(row.kind);
     let request = protocol
         .request(&vault, &token, &from.query)
@@ -507,7 +522,5 @@ pub async fn fetch(host: &Host, from: &FromVault) -> Result<Fetched, VaultFault>
     };
     let status = answer.status();
     let body = Zeroizing::new(answer.into_body());
-    protocol
-        .value(status, &body, &from.property)
-        .map_err(fault)
+    protocol.value(status, &body, &from.property).map_err(fault)
 }

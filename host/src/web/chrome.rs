@@ -290,7 +290,10 @@ const DONE: &[(&str, &str)] = &[
         "vault-set",
         "The vault is set. The form of a connection offers it beside each secret.",
     ),
-    ("vault-removed", "The vault is removed, and its token with it."),
+    (
+        "vault-removed",
+        "The vault is removed, and its token with it.",
+    ),
     (
         "stopped",
         "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",

@@ -97,7 +97,11 @@ async fn page(
     let connection = signin::connection(host, &visitor.actor, number).await?;
     let manifest = host.connectors.manifest(&connection.profile.connector)?;
     let is_manager = visitor.actor.may(Permission::ManageProfiles).is_ok();
-    let vaults = if is_manager { vaults::list(host, &visitor.actor).await? } else { Vec::new() };
+    let vaults = if is_manager {
+        vaults::list(host, &visitor.actor).await?
+    } else {
+        Vec::new()
+    };
     let grants = grant_form::forms(&Known {
         manifest: &manifest,
         stored: connection.credential.as_ref(),

@@ -230,7 +230,11 @@ fn input(known: &Known<'_>, offer: &GrantOffer, name: &'static str) -> Input {
     });
     let kept = stored.and_then(|stored| kept(stored, name, known.now_ms));
     let place = place(known, stored, name);
-    let vaults = if is_secret { choices(known.vaults, &place.vault) } else { Vec::new() };
+    let vaults = if is_secret {
+        choices(known.vaults, &place.vault)
+    } else {
+        Vec::new()
+    };
     let hint = words.map_or(hint, |words| words.hint.as_str());
     let plain = stored.map_or("", |stored| match name {
         "client_id" => stored.client_id.as_str(),
@@ -279,7 +283,10 @@ fn place(known: &Known<'_>, stored: Option<&CredentialView>, name: &str) -> From
         };
     }
     let fields = stored.map(|stored| stored.from_vault.as_slice());
-    let field = fields.unwrap_or_default().iter().find(|view| view.field == name);
+    let field = fields
+        .unwrap_or_default()
+        .iter()
+        .find(|view| view.field == name);
     field.map(|view| view.from.clone()).unwrap_or_default()
 }
 
