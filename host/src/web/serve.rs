@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::app::host::Host;
 
@@ -35,12 +35,14 @@ pub async fn serve(host: Host, listener: TcpListener) -> io::Result<()> {
         .header_read_timeout(HEAD_WITHIN)
         .max_headers(MOST_HEADERS)
         .max_buf_size(HEAD_BYTES);
-    let open = GracefulShutdown::new();
+    let mut open = JoinSet::new();
     let asked = stop.asked();
     tokio::pin!(asked);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            // Takes away what has ended.
+            Some(_) = open.join_next() => continue,
             () = &mut asked => break,
         };
         let stream = match accepted {
@@ -54,13 +56,21 @@ pub async fn serve(host: Host, listener: TcpListener) -> io::Result<()> {
         };
         let service = TowerToHyperService::new(app.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service);
-        let connection = open.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let stop = stop.clone();
+        open.spawn(async move {
+            tokio::pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = stop.asked() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error = %error, "a connection ended");
             }
         });
     }
-    open.shutdown().await;
+    while open.join_next().await.is_some() {}
     Ok(())
 }
