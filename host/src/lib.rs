@@ -22,4 +22,5 @@ pub mod reclamation;
 pub mod reconciliation;
 pub mod store;
 pub mod sync;
+pub mod vaults;
 pub mod web;

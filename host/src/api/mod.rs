@@ -15,6 +15,7 @@ mod messages;
 pub mod openapi;
 mod people;
 mod runs;
+mod vaults;
 mod webhooks;
 
 mod position;
@@ -45,5 +46,6 @@ pub fn routes() -> Vec<Route> {
     all.extend(keys::routes());
     all.extend(messages::routes());
     all.extend(webhooks::routes());
+    all.extend(vaults::routes());
     all
 }

@@ -33,6 +33,7 @@ mod progress;
 mod proxy;
 mod reclaim;
 mod reclaim_args;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -103,6 +104,7 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Mail(verb) => messages::mail(client, verb).await,
         Remote::Delivery(verb) => messages::delivery(client, verb).await,
         Remote::Notification(verb) => messages::notification(client, verb).await,
+        Remote::Vault(verb) => vault::vault(client, verb).await,
         Remote::Webhook(verb) => messages::webhook(client, verb).await,
     }
 }

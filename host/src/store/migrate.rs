@@ -30,6 +30,7 @@ migrations! {
     14 "0014_messages";
     15 "0015_playbook";
     16 "0016_way_out";
+    19 "0019_vaults";
 }
 
 /// Applies what is missing. A newer database than this program is refused; several hosts starting at once wait for one.

@@ -37,6 +37,7 @@ pub const COLUMNS: &[Column] = &[
     column("actions", "before_image_sealed", "id"),
     column("mail_servers", "password_sealed", "id"),
     column("webhooks", "secret_sealed", "id"),
+    column("vaults", "token_sealed", "id"),
 ];
 
 /// Some values behind a row, each with its row's name.

@@ -144,6 +144,7 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
             ("Mail", "/mail", "mail"),
             ("Deliveries", "/deliveries", "archive"),
             ("Webhooks", "/webhooks", "webhook"),
+            ("Vaults", "/vaults", "shield-lock"),
             ("Components", "/design", "palette"),
         ],
     ),
@@ -285,6 +286,14 @@ const DONE: &[(&str, &str)] = &[
         "The trusted authorities are set, and the stored secrets are deleted: reconnect.",
     ),
     ("hosts", "The further hosts are set."),
+    (
+        "vault-set",
+        "The vault is set. The form of a connection offers it beside each secret.",
+    ),
+    (
+        "vault-removed",
+        "The vault is removed, and its token with it.",
+    ),
     (
         "stopped",
         "Everything is stopped. Nothing is sent to any vendor until someone lets it go on.",

@@ -39,6 +39,7 @@ mod runs;
 mod serve;
 mod signin;
 mod tokens;
+mod vaults;
 mod webhooks;
 
 mod connect;

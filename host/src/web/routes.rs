@@ -188,6 +188,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::mail::routes());
     all.extend(super::deliveries::routes());
     all.extend(super::webhooks::routes());
+    all.extend(super::vaults::routes());
     all.extend(super::roles::routes());
     all.extend(super::design::routes());
     all.extend(api::routes());

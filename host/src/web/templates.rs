@@ -78,6 +78,7 @@ templates![
     "pages/sign_in",
     "pages/subscriptions",
     "pages/tokens",
+    "pages/vaults",
     "pages/webhook",
     "pages/webhooks",
     "partials/brand",
