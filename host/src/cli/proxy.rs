@@ -64,6 +64,12 @@ pub struct ProxySet {
     pub password_file: Option<PathBuf>,
 }
 
+const ROOTS: &[Column] = &[
+    ("Authority", "/subject", As::Text),
+    ("Valid until", "/ends_at", As::Time),
+    ("SHA-256", "/fingerprint", As::Text),
+];
+
 const WAY: &[Column] = &[
     ("Alias", "/alias", As::Text),
     ("Parent", "/parent", As::Text),
@@ -119,21 +125,11 @@ pub async fn proxy(client: &Client, verb: ProxyVerb) -> Result<(), CliError> {
         }
     };
     output::one(client, &way, WAY);
-    if let (false, Some(roots)) = (client.json, way.get("roots").and_then(Value::as_array)) {
-        if !roots.is_empty() {
-            outln!();
-            out!(
-                "{}",
-                output::table(
-                    roots,
-                    &[
-                        ("Authority", "/subject", As::Text),
-                        ("Valid until", "/ends_at", As::Time),
-                        ("SHA-256", "/fingerprint", As::Text),
-                    ]
-                )
-            );
-        }
+    if let (false, Some(roots)) = (client.json, way.get("roots").and_then(Value::as_array))
+        && !roots.is_empty()
+    {
+        outln!();
+        out!("{}", output::table(roots, ROOTS));
     }
     Ok(())
 }
