@@ -7,7 +7,6 @@
 )]
 
 mod approvals;
-mod canaries;
 mod crash;
 mod grants;
 mod history;

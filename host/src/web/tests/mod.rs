@@ -21,7 +21,6 @@ use crate::store::Store;
 
 mod authority;
 mod cross_site;
-mod flood;
 mod hostile;
 mod looks;
 mod proxy;
