@@ -11,7 +11,7 @@ use crate::app::host::Host;
 use crate::entitlements::accounts::{AccountView, get_account};
 use crate::entitlements::model::SourceOfRights;
 use crate::entitlements::service::{self, NewEntitlement};
-use crate::entitlements::subscriptions::{Filter, list_subscriptions};
+use crate::entitlements::subscriptions::{AttributeIs, Filter, list_subscriptions};
 use crate::entitlements::terms::Period;
 use crate::entitlements::{EntitlementView, SubscriptionView};
 use crate::identity::roles::Permission;
@@ -47,6 +47,11 @@ pub fn routes() -> Vec<Route> {
                 "standing",
                 "active, inactive, unresolved, unrecognised, unknown or frozen",
             ),
+            (
+                "attribute",
+                "What the vendor tells of the account: department, division, user_type, ...; licence is the licence's label",
+            ),
+            ("value", "Value of that attribute, whole, in any case"),
             ("after", "`next` of the page before"),
             ("limit", "At most 500; 100 unless said"),
         ]),
@@ -91,6 +96,8 @@ struct SubscriptionsAsked {
     search: Option<String>,
     inactive_days: Option<i64>,
     standing: Option<String>,
+    attribute: Option<String>,
+    value: Option<String>,
     after: Option<String>,
     limit: Option<i64>,
 }
@@ -107,6 +114,10 @@ async fn subscriptions(
         search: asked.search,
         inactive_days: asked.inactive_days,
         standing: asked.standing.as_deref().and_then(standing),
+        attribute: asked
+            .attribute
+            .zip(asked.value)
+            .and_then(|(name, value)| AttributeIs::of(&name, &value)),
     };
     let after = asked.after.as_deref().and_then(cursor);
     let page = list_subscriptions(

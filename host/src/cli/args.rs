@@ -459,12 +459,23 @@ pub struct SubscriptionList {
     /// Unused for at least so many whole days
     #[arg(long, value_name = "DAYS")]
     pub inactive_days: Option<i64>,
+    /// What the vendor tells of the account, such as department=Sales; licence=LABEL asks for the licence's label
+    #[arg(long = "where", value_name = "NAME=VALUE", value_parser = parts)]
+    pub attribute: Option<(String, String)>,
     /// Continue after this key, as a list's end names it
     #[arg(long, value_name = "KEY")]
     pub after: Option<String>,
     /// How many at most
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
+}
+
+/// `NAME=VALUE` of the command line.
+fn parts(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(name, value)| !name.trim().is_empty() && !value.trim().is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write NAME=VALUE, such as department=Sales".to_owned())
 }
 
 /// Verbs of models.

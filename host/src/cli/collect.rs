@@ -33,6 +33,7 @@ const RUN: &[Column] = &[
     ("State", "/state", As::Words),
     ("Stage", "/stage", As::Words),
     ("Accounts", "/accounts", As::Count),
+    ("Left out", "/out_of_scope", As::Count),
     ("Activity", "/activity", As::Count),
     ("Pages", "/pages", As::Count),
     ("Started", "/started_at", As::Time),
@@ -251,6 +252,7 @@ pub async fn subscription(client: &Client, verb: SubscriptionVerb) -> Result<(),
         search,
         standing,
         inactive_days,
+        attribute,
         after,
         limit,
     } = args;
@@ -258,6 +260,9 @@ pub async fn subscription(client: &Client, verb: SubscriptionVerb) -> Result<(),
     query.extend(search.map(|text| ("search", text)));
     query.extend(standing.map(|word| ("standing", word)));
     query.extend(inactive_days.map(|days| ("inactive_days", days.to_string())));
+    if let Some((name, value)) = attribute {
+        query.extend([("attribute", name), ("value", value)]);
+    }
     query.extend(after.map(|key| ("after", key)));
     let answer = client.get("/subscriptions", &query).await?;
     output::list(

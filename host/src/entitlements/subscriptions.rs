@@ -42,6 +42,42 @@ impl Standing {
     }
 }
 
+/// An attribute of the account at the vendor has this value, in whatever case: `department` is `Sales`. The name `licence` stands for
+/// the licence's own label.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeIs {
+    /// Name of the attribute, as the connector tells it.
+    pub name: String,
+    /// The whole value.
+    pub value: String,
+}
+
+impl AttributeIs {
+    /// Both parts, when both are there. A name is a word of letters, digits, `_`, `-` and `.`; anything else names no attribute.
+    #[must_use]
+    pub fn of(name: &str, value: &str) -> Option<Self> {
+        let (name, value) = (name.trim(), value.trim());
+        let is_word = name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        (is_word && !name.is_empty() && !value.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+/// The names that [`AttributeIs`] can ask for now.
+///
+/// # Errors
+/// [`EntitlementError::Denied`].
+pub async fn attribute_names(host: &Host, actor: &Actor) -> Result<Vec<String>, EntitlementError> {
+    actor.may(Permission::Read)?;
+    let mut names = store::attribute_names(&mut host.store.read().await?).await?;
+    names.insert("licence".to_owned());
+    Ok(names.into_iter().collect())
+}
+
 /// What to list. Everything is optional.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -58,6 +94,8 @@ pub struct Filter {
     pub inactive_days: Option<i64>,
     /// One property.
     pub standing: Option<Standing>,
+    /// What the vendor tells of the account.
+    pub attribute: Option<AttributeIs>,
 }
 
 /// The last row of the page before; empty for the first page.

@@ -359,4 +359,20 @@ mod tests {
         );
         assert!(changed(&Value::Null).is_empty());
     }
+
+    #[test]
+    fn a_filter_that_leaves_accounts_out_says_that_people_and_seats_differ() {
+        let shown = |out_of_scope: i64| {
+            let run = serde_json::json!({
+                "state": "complete", "stage": "done", "process": "subscriptions", "accounts": 40, "expected_accounts": 70,
+                "assignments": 40, "pools": 3, "pages": 2, "retries": 0, "started_at": 1, "out_of_scope": out_of_scope,
+            });
+            let page =
+                serde_json::json!({ "run": run, "rate": 5, "now_ms": 60_000, "percent": 100 });
+            templates::render("partials/run_live", &page).expect("the partial renders")
+        };
+        assert!(shown(30).contains("30 accounts are left out by the profile"));
+        assert!(shown(1).contains("1 account is left out"));
+        assert!(!shown(0).contains("left out"));
+    }
 }

@@ -12,7 +12,7 @@ use crate::app::host::Host;
 use crate::catalog::ProductView;
 use crate::catalog::service as catalog;
 use crate::entitlements::SubscriptionView;
-use crate::entitlements::subscriptions::{self, Cursor, Filter, Standing};
+use crate::entitlements::subscriptions::{self, AttributeIs, Cursor, Filter, Standing};
 use crate::identity::roles::Permission;
 use crate::kernel::ProductId;
 
@@ -75,6 +75,8 @@ struct Asked {
     product: String,
     /// Text, because a form sends an empty field too.
     inactive_days: String,
+    attribute: String,
+    value: String,
     after: Option<String>,
 }
 
@@ -88,6 +90,10 @@ pub(super) struct SubscriptionsPage {
     pub inactive_days: String,
     pub standings: Vec<&'static str>,
     pub products: Vec<ProductView>,
+    /// Name of the attribute that is asked for.
+    pub attribute: String,
+    pub value: String,
+    pub attributes: Vec<String>,
     /// Some filter is set.
     pub is_narrowed: bool,
 }
@@ -103,6 +109,7 @@ async fn show(
         standing: standing(&asked.standing),
         product: (!asked.product.is_empty()).then(|| ProductId::from(asked.product.as_str())),
         inactive_days: asked.inactive_days.trim().parse().ok(),
+        attribute: AttributeIs::of(&asked.attribute, &asked.value),
         ..Filter::default()
     };
     let after = asked.after.as_deref().and_then(cursor);
@@ -115,6 +122,8 @@ async fn show(
             .append_pair("standing", &asked.standing)
             .append_pair("product", &asked.product)
             .append_pair("inactive_days", &asked.inactive_days)
+            .append_pair("attribute", &asked.attribute)
+            .append_pair("value", &asked.value)
             .append_pair("after", &cursor_text(next))
             .finish();
         format!("/subscriptions?{query}")
@@ -123,7 +132,8 @@ async fn show(
         is_narrowed: filter.search.is_some()
             || filter.standing.is_some()
             || filter.product.is_some()
-            || filter.inactive_days.is_some(),
+            || filter.inactive_days.is_some()
+            || filter.attribute.is_some(),
         rows: found.rows,
         next,
         search,
@@ -132,6 +142,9 @@ async fn show(
         inactive_days: asked.inactive_days,
         standings: STANDINGS.map(Standing::as_str).to_vec(),
         products: catalog::list_products(&host, &visitor.actor).await?,
+        attribute: asked.attribute,
+        value: asked.value,
+        attributes: subscriptions::attribute_names(&host, &visitor.actor).await?,
     };
     chrome::page(
         "pages/subscriptions",

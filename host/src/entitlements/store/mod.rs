@@ -2,6 +2,8 @@
 
 pub(super) mod accounts;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -254,7 +256,11 @@ pub(super) async fn allocations(
         .collect()
 }
 
-const SUBSCRIPTIONS: &str = "select c.organization_id, org.name as organization, c.account_id, c.principal, c.name, c.email, c.kind, \
+/// The list, with how a database reads a field of a JSON text.
+macro_rules! subscriptions {
+    ($field:literal) => {
+        concat!(
+            "select c.organization_id, org.name as organization, c.account_id, c.principal, c.name, c.email, c.kind, \
        c.identifier, c.label, c.product_id, c.product_name, c.person_id, per.name as person, c.is_active, c.frozen, c.assigned_at, \
        c.created_on_vendor_at, c.activity_at, c.activity_state, c.baseline_at \
      from current_subscriptions c join organizations org on org.id = c.organization_id \
@@ -268,7 +274,15 @@ const SUBSCRIPTIONS: &str = "select c.organization_id, org.name as organization,
             when 'unrecognised' then case when c.product_id is null then 1 else 0 end \
             when 'unknown' then case when c.baseline_at is null then 1 else 0 end \
             when 'frozen' then case when c.frozen = 'yes' then 1 else 0 end else 1 end) = 1 \
-     order by c.organization_id, c.account_id, c.identifier limit $10";
+       and ($10 = '' or ($10 = 'licence' and (c.label = $11 or lower(c.label) = $12)) or exists (select 1 from accounts a \
+            where a.organization_id = c.organization_id and a.vendor_id = c.account_id and a.valid_to is null and (",
+            $field,
+            " = $11 or lower(",
+            $field,
+            ") = $12))) order by c.organization_id, c.account_id, c.identifier limit $13"
+        )
+    };
+}
 
 pub(super) async fn list_subscriptions(
     tx: &mut Tx,
@@ -294,7 +308,17 @@ pub(super) async fn list_subscriptions(
             format!("%{escaped}%")
         }
     });
-    let rows = sqlx::query(SUBSCRIPTIONS)
+    let text = tx.dialect().pick(
+        subscriptions!(r#"json_extract(a.attributes, '$."' || $10 || '"')"#),
+        subscriptions!("cast(a.attributes as jsonb) ->> cast($10 as text)"),
+    );
+    let (attribute, value) = filter
+        .attribute
+        .as_ref()
+        .map_or((String::new(), String::new()), |one| {
+            (one.name.clone(), one.value.clone())
+        });
+    let rows = sqlx::query(text)
         .bind(&after.organization)
         .bind(&after.account)
         .bind(&after.identifier)
@@ -304,6 +328,9 @@ pub(super) async fn list_subscriptions(
         .bind(search)
         .bind(before)
         .bind(filter.standing.map_or("", Standing::as_str))
+        .bind(attribute)
+        .bind(&value)
+        .bind(value.to_lowercase())
         .bind(limit)
         .fetch_all(tx.conn())
         .await?;
@@ -346,4 +373,22 @@ pub(super) async fn list_subscriptions(
             })
         })
         .collect()
+}
+
+/// Accounts that are looked at for the names of attributes.
+const ATTRIBUTES_OF: i64 = 500;
+
+/// What vendors tell of their accounts besides who they are: the names of the attributes that some of them have.
+pub(super) async fn attribute_names(tx: &mut Tx) -> Result<BTreeSet<String>, StoreError> {
+    let rows = sqlx::query("select attributes from accounts where valid_to is null limit $1")
+        .bind(ATTRIBUTES_OF)
+        .fetch_all(tx.conn())
+        .await?;
+    let mut names = BTreeSet::new();
+    for row in rows {
+        let attributes: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(&row.try_get::<String, _>("attributes")?).unwrap_or_default();
+        names.extend(attributes.into_keys());
+    }
+    Ok(names)
 }
