@@ -1,9 +1,34 @@
 //! Commands of one's own tokens and of the audit trail.
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::args::{AuditVerb, TokenVerb};
 use super::client::{CliError, Client};
 use super::output::{self, As};
+
+/// Verbs of the audit trail.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Read the whole chain and check digests and signatures
+    Verify,
+    /// List entries, newest first
+    List {
+        /// Continue after this key, as a list's end names it
+        #[arg(long, value_name = "KEY")]
+        after: Option<i64>,
+    },
+}
+
+/// Verbs of tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// List your tokens
+    List,
+    /// Take a token back
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
 
 pub async fn token(client: &Client, verb: TokenVerb) -> Result<(), CliError> {
     match verb {

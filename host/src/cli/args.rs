@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::account::{AuditVerb, TokenVerb};
 use super::key::KeyVerb;
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::proxy::ProxyVerb;
@@ -577,29 +578,4 @@ pub struct PositionArgs {
     /// Leave the rows of single orgs out
     #[arg(long)]
     pub contract_only: bool,
-}
-
-/// Verbs of the audit trail.
-#[derive(Debug, Subcommand)]
-pub enum AuditVerb {
-    /// Read the whole chain and check digests and signatures
-    Verify,
-    /// List entries, newest first
-    List {
-        /// Continue after this key, as a list's end names it
-        #[arg(long, value_name = "KEY")]
-        after: Option<i64>,
-    },
-}
-
-/// Verbs of tokens.
-#[derive(Debug, Subcommand)]
-pub enum TokenVerb {
-    /// List your tokens
-    List,
-    /// Take a token back
-    Revoke {
-        /// Its id
-        id: String,
-    },
 }
