@@ -20,6 +20,7 @@ pub mod people;
 pub mod profiles;
 pub mod reclamation;
 pub mod reconciliation;
+pub mod sources;
 pub mod store;
 pub mod sync;
 pub mod vaults;

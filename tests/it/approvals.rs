@@ -33,7 +33,7 @@ fn ana_as_approver(company: &Company) -> Actor {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_approves_the_rule_of_a_profile_they_made_not_even_by_another_door() {
+async fn e19_nobody_approves_the_rule_of_a_profile_they_made_not_even_by_another_door() {
     on_both(|database| async move {
         let company = Company::new(&database, Contract::Shared, Arc::new(NoFaults)).await;
         let rule = company.rule().await;

@@ -23,6 +23,7 @@ mod refusals;
 mod runs;
 mod salesforce_manifest;
 mod scripted;
+mod sources;
 mod stalls;
 mod store;
 mod sync;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use seatwise::app::doctor::{self, Finding, Verdict};
 use seatwise::identity::roles::Role;
 use seatwise::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
 use seatwise::kernel::faults::NoFaults;
@@ -193,6 +194,66 @@ async fn a_reclaim_without_its_right_sends_nothing_stays_approved_and_goes_on_wh
         company.work().await;
         assert_eq!(company.states(&names).await, [State::Reclaimed; 4]);
         assert_eq!(company.writes(), 4);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_says_of_each_part_whether_it_works_and_what_to_do() {
+    on_both(|database| async move {
+        let world = World::new(&database, worked_example::org1(T0_MS), Arc::new(NoFaults)).await;
+        let ada = person(&world.host, "Ada", Role::Admin).await;
+        assert!(doctor::examine(&world.host, &world.ana).await.is_err());
+        let found = doctor::examine(&world.host, &ada).await.unwrap();
+        let verdicts = |area: &str, found: &[Finding]| -> Vec<Verdict> {
+            let of = found.iter().filter(|line| line.area == area);
+            of.map(|line| line.verdict).collect()
+        };
+        for area in [
+            "database",
+            "migrations",
+            "key",
+            "connectors",
+            "work",
+            "outbox",
+            "webhooks",
+        ] {
+            let all = verdicts(area, &found);
+            assert!(
+                !all.is_empty() && all.iter().all(|verdict| *verdict == Verdict::Pass),
+                "{area}: {found:?}"
+            );
+        }
+        // The world stands on another day than the database, has no mail server, and reaches loopback.
+        for (area, verdict) in [
+            ("clock", Verdict::Fail),
+            ("mail", Verdict::Warn),
+            ("egress", Verdict::Warn),
+        ] {
+            assert_eq!(verdicts(area, &found), [verdict], "{area}");
+        }
+        assert!(
+            !verdicts("profiles", &found).contains(&Verdict::Fail),
+            "{found:?}"
+        );
+        for line in &found {
+            let has_fix = line.fix.as_ref().is_some_and(|fix| fix.len() > 10);
+            assert_eq!(has_fix, line.verdict != Verdict::Pass, "{line:?}");
+        }
+
+        world.org.control().set_rights(Rights {
+            view_setup: false,
+            ..Rights::all()
+        });
+        let found = doctor::examine(&world.host, &ada).await.unwrap();
+        let failed = found
+            .iter()
+            .find(|line| line.area == "profiles" && line.verdict == Verdict::Fail)
+            .expect("a mandatory check failed");
+        assert_eq!(failed.of, format!("{} Org", world.profile));
+        assert!(failed.fix.as_deref().unwrap().contains("View Setup"));
+        // What it found is what the profile's own page says.
+        assert_eq!(profile(&world).await.attention, ["check_failed"]);
     })
     .await;
 }

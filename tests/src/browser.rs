@@ -34,9 +34,13 @@ impl Browser {
         let link = identity::mint_signin_link(host, &Actor::system(), &who.id)
             .await
             .expect("a link is made");
-        let session = identity::redeem_signin_link(host, &link.token)
+        let device = identity::Device::default();
+        let signed_in = identity::redeem_signin_link(host, &link.token, &device)
             .await
             .expect("the link is good");
+        let identity::SignedIn::Session(session) = signed_in else {
+            panic!("{} is asked for a code", who.name);
+        };
         Self {
             app: seatwise::web::router(host.clone()),
             cookie: format!("seatwise={}", session.cookie),

@@ -1,6 +1,7 @@
 //! `/api/v1`: the same services as the pages, their views verbatim as JSON, failures as problem+json.
 //!
 //! Only personal tokens open it. Lists are paged by key: an answer's `next` is the `after` of the following request.
+mod access;
 mod account;
 pub mod actions;
 pub mod body;
@@ -8,6 +9,7 @@ pub mod candidates;
 mod catalog;
 mod connection;
 mod connectors;
+mod doctor;
 mod entitlements;
 pub mod error;
 mod keys;
@@ -15,6 +17,7 @@ mod messages;
 pub mod openapi;
 mod people;
 mod runs;
+mod sources;
 mod vaults;
 mod webhooks;
 
@@ -44,6 +47,9 @@ pub fn routes() -> Vec<Route> {
     all.extend(actions::routes());
     all.extend(account::routes());
     all.extend(keys::routes());
+    all.extend(access::routes());
+    all.extend(doctor::routes());
+    all.extend(sources::routes());
     all.extend(messages::routes());
     all.extend(webhooks::routes());
     all.extend(vaults::routes());

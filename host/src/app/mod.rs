@@ -1,6 +1,7 @@
 //! Wiring: knows all, decides nothing.
 
 pub mod demo;
+pub mod doctor;
 pub mod host;
 pub mod keys;
 pub mod runs;

@@ -13,7 +13,9 @@ use super::worker;
 use crate::audit;
 use crate::cli::ServeArgs;
 use crate::identity::roles::{Actor, Role};
-use crate::identity::service::{self as identity, NewPrincipal, NewToken, PrincipalKind};
+use crate::identity::service::{
+    self as identity, NewPrincipal, NewToken, PrincipalKind, PrincipalView,
+};
 use crate::kernel::PrincipalId;
 use crate::kernel::clock::SystemClock;
 use crate::kernel::faults::NoFaults;
@@ -30,14 +32,14 @@ const TOKEN_DAYS: i64 = 30;
 /// [`StartError`], each with what to do.
 pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
     let listener = listen(args.listen).await?;
-    let address = listener.local_addr().map_err(|source| StartError::Listen {
+    let own = listener.local_addr().map_err(|source| StartError::Listen {
         address: args.listen,
         source,
     })?;
     let public_url = args
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
+        .unwrap_or_else(|| format!("http://{own}"));
     let host = start::open(Start {
         data: &args.data,
         database: args.database.as_deref(),
@@ -64,7 +66,8 @@ pub async fn serve(args: ServeArgs) -> Result<(), StartError> {
         .await?;
     }
     println!("Seatwise serves {public_url}");
-    introduce(&host).await?;
+    let newcomers = without_a_password(&host).await?;
+    introduce(&host, newcomers).await?;
     run(host, listener).await
 }
 
@@ -115,8 +118,25 @@ pub(super) async fn person(
     Ok(identity::create_principal(host, &Actor::system(), new).await?)
 }
 
-/// Prints a one-time sign-in link for each person, and writes each a personal token for the command line.
-pub(super) async fn introduce(host: &Host) -> Result<(), StartError> {
+/// Administrators who have no other way in yet. Everybody else is invited on the page *Access*; a link for somebody with a password
+/// would lie in the log of each start.
+async fn without_a_password(host: &Host) -> Result<Vec<PrincipalView>, StartError> {
+    let system = Actor::system();
+    let mut found = Vec::new();
+    for principal in identity::list_principals(host, &system).await? {
+        if !principal.is_active || !principal.roles.contains(&Role::Admin) {
+            continue;
+        }
+        let access = identity::access_of(host, &system, &principal.id).await?;
+        if access.password_set_at.is_none() {
+            found.push(principal);
+        }
+    }
+    Ok(found)
+}
+
+/// Prints a one-time sign-in link for each of these, and writes each a personal token for the command line.
+pub(super) async fn introduce(host: &Host, whom: Vec<PrincipalView>) -> Result<(), StartError> {
     let system = Actor::system();
     let folder = host.options.data_dir.join("tokens");
     tokio::fs::create_dir_all(&folder)
@@ -125,7 +145,7 @@ pub(super) async fn introduce(host: &Host) -> Result<(), StartError> {
             path: folder.clone(),
             source,
         })?;
-    for principal in identity::list_principals(host, &system).await? {
+    for principal in whom {
         if principal.id.as_str() == Actor::SYSTEM_ID {
             continue;
         }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::access::{AccessVerb, SignOnVerb};
 use super::account::{AuditVerb, TokenVerb};
 use super::key::KeyVerb;
+pub use super::local_args::{DemoArgs, PracticeOrgArgs};
 use super::messages_args::{DeliveryVerb, MailVerb, NotificationVerb, WebhookVerb};
 use super::proxy::ProxyVerb;
 use super::reclaim_args::{
@@ -92,6 +94,9 @@ pub enum Remote {
     /// Runs: downloads of a profile
     #[command(subcommand)]
     Run(RunVerb),
+    /// Sources: where rows come from, and one counting instead of another
+    #[command(subcommand)]
+    Source(super::sources::SourceVerb),
     /// Subscriptions: who holds which seat
     #[command(subcommand)]
     Subscription(SubscriptionVerb),
@@ -129,6 +134,8 @@ pub enum Remote {
     /// The switch that stops every reclaim, and freeze days
     #[command(subcommand)]
     Reclaim(ReclaimVerb),
+    /// Look at database, key, disk, clock, connectors, mail, webhooks and each profile's rights, each with what to do; fails when a line does
+    Doctor,
     /// The audit trail
     #[command(subcommand)]
     Audit(AuditVerb),
@@ -138,6 +145,12 @@ pub enum Remote {
     /// Personal tokens; they are made on the page Tokens, by a signed-in person only
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Who may sign in, with which roles; people are invited on the page Access
+    #[command(subcommand)]
+    Access(AccessVerb),
+    /// Single sign-on and the roles its groups give
+    #[command(subcommand)]
+    SignOn(SignOnVerb),
     /// The mail server: how mail leaves
     #[command(subcommand)]
     Mail(MailVerb),
@@ -182,6 +195,9 @@ pub struct ServeArgs {
         value_name = "ADDR"
     )]
     pub listen: SocketAddr,
+    /// Where people reach this host, behind a proxy that ends TLS; sign-in links and callback URLs begin with it
+    #[arg(long, env = "SEATWISE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
     /// A private or loopback target that connectors may reach, exactly as written; shown on every page
     #[arg(long, value_name = "HOST:PORT")]
     pub allow_target: Vec<String>,
@@ -199,9 +215,6 @@ pub struct ServeArgs {
     /// File that holds the password of the mail server's user
     #[arg(long, env = "SEATWISE_MAIL_PASSWORD_FILE", value_name = "FILE")]
     pub mail_password_file: Option<PathBuf>,
-    /// Where people reach this host, when a proxy stands before it; sign-in links and callback URLs begin with it
-    #[arg(long, env = "SEATWISE_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<String>,
     /// An address that requests of this host come from, as a vendor sees it; shown where an allow-list at the vendor wants it
     #[arg(
         long,
@@ -212,47 +225,20 @@ pub struct ServeArgs {
     pub outbound_address: Vec<String>,
 }
 
-/// `demo`.
-#[derive(Clone, Debug, Args)]
-pub struct DemoArgs {
-    /// Run headless to the end, print the position before and after, and compare with the vendor's own records
-    #[arg(long)]
-    pub once: bool,
-    /// How many people the practice orgs hold besides those of the worked example
-    #[arg(long, default_value_t = 3_000, value_name = "N")]
-    pub users: u64,
-    /// The same seed makes the same people
-    #[arg(long, default_value_t = 1, value_name = "S")]
-    pub seed: u64,
-    /// Database; without it, an SQLite file among the demo's data
-    #[arg(long, hide_env_values = true, value_name = "URL")]
-    pub database: Option<String>,
-    /// Keep the demo's data here; without it, in a temporary folder that goes away
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Where to listen
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
-    pub listen: SocketAddr,
-}
-
-/// `practice-org`.
-#[derive(Clone, Debug, Args)]
-pub struct PracticeOrgArgs {
-    /// Connector whose vendor to play
-    #[arg(value_name = "CONNECTOR")]
-    pub connector: String,
-    /// Port for plain http; https listens on the next one. 0 takes free ones
-    #[arg(long, default_value_t = 0, value_name = "P")]
-    pub port: u16,
-    /// How many people the org holds; 0 is a small org with one person of each kind
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
-    pub users: u64,
-    /// The same seed makes the same people
-    #[arg(long, default_value_t = 1, value_name = "S")]
-    pub seed: u64,
-    /// Faults to play, as the practice org's own page explains
-    #[arg(long, value_name = "SPEC")]
-    pub faults: Option<String>,
+/// An address like `https://seatwise.example.com`: nothing behind the host, because links are made by adding to it.
+fn public_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let is_plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if is_plain {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err("an address has a scheme, a host and perhaps a port, nothing else".to_owned())
+    }
 }
 
 /// Verbs of profiles.

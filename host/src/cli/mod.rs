@@ -20,12 +20,15 @@ macro_rules! outln {
     }};
 }
 
+mod access;
 mod account;
 pub mod args;
 mod client;
 mod collect;
 pub mod connect;
+mod doctor;
 mod key;
+mod local_args;
 mod messages;
 mod messages_args;
 mod output;
@@ -33,6 +36,7 @@ mod progress;
 mod proxy;
 mod reclaim;
 mod reclaim_args;
+mod sources;
 mod vault;
 
 use std::process::ExitCode;
@@ -98,9 +102,13 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Action(verb) => reclaim::action(client, verb).await,
         Remote::Exemption(verb) => reclaim::exemption(client, verb).await,
         Remote::Reclaim(verb) => reclaim::reclaim(client, verb).await,
+        Remote::Source(verb) => sources::source(client, verb).await,
+        Remote::Doctor => doctor::doctor(client).await,
         Remote::Audit(verb) => account::audit(client, verb).await,
         Remote::Key(verb) => key::key(client, verb).await,
         Remote::Token(verb) => account::token(client, verb).await,
+        Remote::Access(verb) => access::access(client, verb).await,
+        Remote::SignOn(verb) => access::sign_on(client, verb).await,
         Remote::Mail(verb) => messages::mail(client, verb).await,
         Remote::Delivery(verb) => messages::delivery(client, verb).await,
         Remote::Notification(verb) => messages::notification(client, verb).await,

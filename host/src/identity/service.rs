@@ -14,9 +14,28 @@ use crate::kernel::PrincipalId;
 use crate::kernel::written;
 use crate::store::{StoreError, Tx};
 
+pub use super::access::{
+    AccessView, access_of, deactivate, end_session_of, invite, reactivate, set_roles,
+};
+pub use super::account::{
+    AccountView, SessionView, account, change_password, end_other_sessions, end_own_session,
+};
+pub use super::passwords::SHORTEST as SHORTEST_PASSWORD;
+pub use super::second_factor::{
+    Enrolment, begin_second_factor, confirm_second_factor, end_second_factor,
+    pending_second_factor, reset_second_factor,
+};
 pub use super::sessions::{
     LINK_MS, NewSession, SESSION_MS, Session, SigninLink, authenticate_session, end_session,
-    mint_signin_link, redeem_signin_link,
+    mint_signin_link,
+};
+pub use super::sign_in::{
+    Device, SignedIn, redeem_signin_link, sign_in_with_code, sign_in_with_password,
+};
+pub use super::sign_on::{
+    Begun, Callback, GroupRole, NewSignOn, SignOnFault, SignOnView, begin as begin_sign_on,
+    button as sign_on_button, map_group, returned as sign_on_returned, set_sign_on, sign_on,
+    switch_sign_on, unmap_group,
 };
 pub use super::tokens::{
     MintedToken, NewToken, TOKEN_MAX_DAYS, TokenView, authenticate_token, list_tokens, mint_token,
@@ -39,7 +58,7 @@ pub enum PrincipalKind {
 }
 
 impl PrincipalKind {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",
             Self::Service => "service",
@@ -82,6 +101,8 @@ pub struct PrincipalView {
     pub email: Option<String>,
     /// Roles now.
     pub roles: BTreeSet<Role>,
+    /// Those of them that only their groups at the identity provider give.
+    pub group_roles: BTreeSet<Role>,
     /// False: signs in no more, its sessions and tokens are dead.
     pub is_active: bool,
 }
@@ -162,62 +183,6 @@ pub async fn create_principal(
     .await?;
     tx.commit().await?;
     Ok(id)
-}
-
-/// Gives a principal exactly these roles.
-///
-/// # Errors
-/// [`IdentityError::Denied`], [`IdentityError::NotFound`].
-pub async fn set_roles(
-    host: &Host,
-    actor: &Actor,
-    id: &PrincipalId,
-    roles: &BTreeSet<Role>,
-) -> Result<(), IdentityError> {
-    actor.may(Permission::Administer)?;
-    let mut tx = host.store.begin().await?;
-    let before = store::principal(&mut tx, id)
-        .await?
-        .ok_or(IdentityError::NotFound("principal"))?;
-    store::put_roles(&mut tx, id, roles, actor.id.as_str(), host.now_ms()).await?;
-    let detail = serde_json::json!({ "from": before.roles, "to": roles });
-    host.audit(
-        &mut tx,
-        actor,
-        Entry {
-            event: "principal.roles_set",
-            subject_kind: "principal",
-            subject_id: id.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    Ok(tx.commit().await?)
-}
-
-/// Takes a principal's access: its sessions end, its tokens stop working.
-///
-/// # Errors
-/// [`IdentityError::Denied`], [`IdentityError::NotFound`].
-pub async fn deactivate(host: &Host, actor: &Actor, id: &PrincipalId) -> Result<(), IdentityError> {
-    actor.may(Permission::Administer)?;
-    let mut tx = host.store.begin().await?;
-    if !store::deactivate(&mut tx, id, host.now_ms()).await? {
-        return Err(IdentityError::NotFound("principal"));
-    }
-    let detail = serde_json::Value::Null;
-    host.audit(
-        &mut tx,
-        actor,
-        Entry {
-            event: "principal.deactivated",
-            subject_kind: "principal",
-            subject_id: id.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    Ok(tx.commit().await?)
 }
 
 /// All principals, by name.
@@ -311,7 +276,7 @@ pub(super) async fn active(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalVie
 }
 
 pub(super) fn refuse_token(actor: &Actor) -> Result<(), IdentityError> {
-    if matches!(actor.via, Via::Token { .. }) {
+    if matches!(actor.via, Via::Token { .. } | Via::HandOver { .. }) {
         Err(IdentityError::TokenCannotMint)
     } else {
         Ok(())

@@ -1,4 +1,4 @@
-//! Signing in: one-time links, and the sessions they open.
+//! One-time links, and the sessions that a sign-in opens.
 
 use serde::Serialize;
 
@@ -9,13 +9,16 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::kernel::clock::{HOUR_MS, MINUTE_MS};
 use crate::kernel::digest::sha256_hex;
-use crate::kernel::{PrincipalId, SessionId, SigninLinkId};
+use crate::kernel::{PrincipalId, SigninLinkId};
 
 /// How long a sign-in link is good: long enough to copy it into a browser, too short to lie around in a log.
 pub const LINK_MS: i64 = 15 * MINUTE_MS;
 
 /// How long a session lasts, used or not: a working day.
 pub const SESSION_MS: i64 = 12 * HOUR_MS;
+
+/// A session's last request is noted at most this often, so that reading does not mean writing.
+const SEEN_NOTED_MS: i64 = 5 * MINUTE_MS;
 
 /// A one-time sign-in link, shown once.
 #[derive(Clone, Serialize)]
@@ -52,6 +55,8 @@ pub struct Session {
     pub csrf_token: String,
     /// Milliseconds UTC.
     pub expires_at: i64,
+    /// Last request, to five minutes.
+    pub last_seen_at: i64,
 }
 
 /// A one-time link for somebody to sign in with.
@@ -71,15 +76,14 @@ pub async fn mint_signin_link(
     let now = host.now_ms();
     let id = SigninLinkId::mint(now, &*host.chance);
     let expires_at = now + LINK_MS;
-    store::insert_link(
-        &mut tx,
-        &id,
-        &sha256_hex(&token),
+    let link = store::LinkRow {
+        id: id.clone(),
+        hash: sha256_hex(&token),
         principal,
+        purpose: "sign_in",
         expires_at,
-        now,
-    )
-    .await?;
+    };
+    store::insert_link(&mut tx, &link, now).await?;
     let detail = serde_json::json!({ "link": id });
     host.audit(
         &mut tx,
@@ -105,72 +109,25 @@ pub async fn mint_signin_link(
     })
 }
 
-/// Spends a link and begins a session. Only a POST may call this: a mail scanner that opens links must not spend them.
-///
-/// # Errors
-/// [`IdentityError::LinkSpent`] alike for unknown, over, used, and for a principal without access.
-pub async fn redeem_signin_link(host: &Host, token: &str) -> Result<NewSession, IdentityError> {
-    let now = host.now_ms();
-    let mut tx = host.store.begin().await?;
-    let principal = store::spend_link(&mut tx, &sha256_hex(token), now)
-        .await?
-        .ok_or(IdentityError::LinkSpent)?;
-    let whom = active(&mut tx, &principal)
-        .await
-        .map_err(|error| match error {
-            IdentityError::NotFound(_) => IdentityError::LinkSpent,
-            other => other,
-        })?;
-    let id = SessionId::mint(now, &*host.chance);
-    let session = NewSession {
-        cookie: secret(host, "sws_"),
-        csrf_token: secret(host, ""),
-        principal: principal.clone(),
-        expires_at: now + SESSION_MS,
-    };
-    store::insert_session(
-        &mut tx,
-        &id,
-        &sha256_hex(&session.cookie),
-        &session.csrf_token,
-        &principal,
-        session.expires_at,
-        now,
-    )
-    .await?;
-    let actor = Actor {
-        id: principal.clone(),
-        name: whom.name,
-        roles: whom.roles,
-        via: Via::Session {
-            session: id.to_string(),
-        },
-    };
-    let detail = serde_json::json!({ "session": id });
-    host.audit(
-        &mut tx,
-        &actor,
-        Entry {
-            event: "session.began",
-            subject_kind: "principal",
-            subject_id: principal.as_str(),
-            detail,
-        },
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(session)
-}
-
 /// Who holds this cookie.
 ///
 /// # Errors
 /// [`IdentityError::NotSignedIn`] when nobody does any more.
 pub async fn authenticate_session(host: &Host, cookie: &str) -> Result<Session, IdentityError> {
+    let now = host.now_ms();
     let mut tx = host.store.read().await?;
-    store::session(&mut tx, &sha256_hex(cookie), host.now_ms())
+    let session = store::session(&mut tx, &sha256_hex(cookie), now)
         .await?
-        .ok_or(IdentityError::NotSignedIn)
+        .ok_or(IdentityError::NotSignedIn)?;
+    drop(tx);
+    if now - session.last_seen_at > SEEN_NOTED_MS
+        && let Via::Session { session: id } = &session.actor.via
+    {
+        let mut tx = host.store.begin().await?;
+        store::note_seen(&mut tx, id, now).await?;
+        tx.commit().await?;
+    }
+    Ok(session)
 }
 
 /// Ends the actor's session.

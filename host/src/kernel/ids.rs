@@ -85,6 +85,8 @@ ids! {
     OrgId = "org";
     /// An integration profile.
     ProfileId = "prof";
+    /// That one source counts instead of another.
+    SupersessionId = "sup";
     /// A link by which somebody answers one task of a playbook.
     HandOverId = "hand";
     /// A piece of due work.

@@ -12,6 +12,7 @@ mod delivery;
 pub mod desk;
 pub mod mail_server;
 pub mod message;
+mod probe;
 pub mod service;
 mod signature;
 mod smtp;
@@ -22,6 +23,7 @@ pub mod wording;
 pub use cause::{Cause, Count, Facts, Notice};
 pub use delivery::{Deliverer, Trouble};
 pub use message::{Channel, Message, NewMessage};
+pub use probe::probe_mail_server;
 
 use crate::identity::roles::Denied;
 use crate::kernel::seal::SealError;

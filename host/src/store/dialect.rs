@@ -39,6 +39,18 @@ impl Dialect {
         }
     }
 
+    /// Asks the database's clock, which leases go by.
+    pub(super) fn now_ms(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "select cast((julianday('now') - 2440587.5) * 86400000 as bigint) as now_ms"
+            }
+            Self::Postgres => {
+                "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint) as now_ms"
+            }
+        }
+    }
+
     /// One text or the other.
     #[must_use]
     pub fn pick(self, sqlite: &'static str, postgres: &'static str) -> &'static str {

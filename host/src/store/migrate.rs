@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use sqlx::AnyPool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, Row as _};
 
-use super::{Dialect, StoreError};
+use super::{Dialect, StoreError, Tx};
 
 macro_rules! migrations {
     ($($number:literal $name:literal;)*) => {
@@ -27,10 +27,23 @@ migrations! {
     10 "0010_current_subscriptions";
     11 "0011_activity";
     12 "0012_grants";
+    13 "0013_sign_in";
     14 "0014_messages";
     15 "0015_playbook";
     16 "0016_way_out";
+    17 "0017_supersede";
     19 "0019_vaults";
+}
+
+/// Number of the newest migration of this program, and of the newest one that the database has.
+pub(super) async fn state(tx: &mut Tx) -> Result<(i64, i64), StoreError> {
+    let known = SQLITE.iter().map(|(number, ..)| *number).max().unwrap_or(0);
+    let row = sqlx::query(
+        "select cast(coalesce(max(version), 0) as bigint) as newest from _sqlx_migrations",
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((known, row.try_get("newest")?))
 }
 
 /// Applies what is missing. A newer database than this program is refused; several hosts starting at once wait for one.

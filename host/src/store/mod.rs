@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Executor as _, Row as _};
 
 use crate::kernel::faults::{Faults, Injected};
 use crate::kernel::{IntoProblem, Problem};
@@ -227,6 +227,27 @@ impl Store {
             dialect: self.dialect,
             faults: Arc::clone(&self.faults),
         })
+    }
+
+    /// Number of the newest migration of this program, and of the newest one that the database has.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn migrations(&self) -> Result<(i64, i64), StoreError> {
+        let mut tx = self.read().await?;
+        migrate::state(&mut tx).await
+    }
+
+    /// The database's clock, milliseconds UTC.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn now_ms(&self) -> Result<i64, StoreError> {
+        let mut tx = self.read().await?;
+        let row = sqlx::query(tx.dialect().now_ms())
+            .fetch_one(tx.conn())
+            .await?;
+        Ok(row.try_get("now_ms")?)
     }
 
     /// Waits for open transactions and closes all connections.

@@ -38,6 +38,9 @@ pub const COLUMNS: &[Column] = &[
     column("mail_servers", "password_sealed", "id"),
     column("webhooks", "secret_sealed", "id"),
     column("vaults", "token_sealed", "id"),
+    column("second_factors", "secret_sealed", "principal_id"),
+    column("sign_on", "secret_sealed", "id"),
+    column("sign_on_attempts", "bound_sealed", "state_hash"),
 ];
 
 /// Some values behind a row, each with its row's name.

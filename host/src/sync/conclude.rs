@@ -13,8 +13,8 @@ use super::store::merge::Merge;
 use super::store::{self, Added, chains, staging};
 use super::tell;
 use crate::jobs::{JobKind, NewJob};
-use crate::kernel::OrgId;
 use crate::kernel::digest::sha256_hex;
+use crate::kernel::{OrgId, Problem};
 use crate::store::Tx;
 
 const CONSUMPTION: &str = "consumption";
@@ -103,6 +103,9 @@ impl Drive {
         let owner = store::lock_owner(&mut tx, &run.profile_id)
             .await?
             .ok_or(Halt::Gone)?;
+        if let Some(by) = store::superseded_by(&mut tx, &organization).await? {
+            return Err(superseded(&by));
+        }
         let now = self.host.now_ms();
         let is_full = run.kind == RunKind::Full;
         staging::prepare(&mut tx).await?;
@@ -201,4 +204,14 @@ impl Drive {
             .await?;
         Ok(())
     }
+}
+
+/// What a superseded source brings would be counted twice.
+fn superseded(by: &str) -> Halt {
+    Halt::Fail(Problem::new(
+        "sync.superseded",
+        409,
+        format!("this source is superseded by {by}, so nothing that it brings counts"),
+        "End the profile, or let the source count again on the page Sources",
+    ))
 }

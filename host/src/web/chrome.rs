@@ -110,6 +110,7 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
         &[
             ("Connectors", "/connect", "layout-grid"),
             ("Profiles", "/profiles", "plug"),
+            ("Sources", "/sources", "database"),
             ("Aliases", "/aliases", "key"),
             ("Runs", "/runs", "refresh"),
         ],
@@ -137,6 +138,8 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
     (
         "Administration",
         &[
+            ("My account", "/account", "id"),
+            ("Access", "/access", "user-check"),
             ("Audit", "/audit", "shield-check"),
             ("Roles", "/roles", "user-shield"),
             ("Tokens", "/tokens", "key"),
@@ -145,6 +148,7 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
             ("Deliveries", "/deliveries", "archive"),
             ("Webhooks", "/webhooks", "webhook"),
             ("Vaults", "/vaults", "shield-lock"),
+            ("Doctor", "/doctor", "circle-check"),
             ("Components", "/design", "palette"),
         ],
     ),
@@ -246,6 +250,14 @@ const DONE: &[(&str, &str)] = &[
         "The rule is added and applied to every account without a person.",
     ),
     ("entitlement", "The entitlement is added."),
+    (
+        "superseded",
+        "The source is superseded; nothing that it brought counts any more.",
+    ),
+    (
+        "taken-back",
+        "The source counts again, with the very rows that it had.",
+    ),
     ("retired", "The entitlement is retired."),
     (
         "reinstated",
@@ -293,6 +305,44 @@ const DONE: &[(&str, &str)] = &[
     (
         "vault-removed",
         "The vault is removed, and its token with it.",
+        "password-set",
+        "The password is set. Every other session has ended.",
+    ),
+    ("session-ended", "The session has ended."),
+    ("others-ended", "Every other session has ended."),
+    (
+        "factor-off",
+        "The second factor is off. Signing in asks for your password alone.",
+    ),
+    (
+        "roles-set",
+        "The roles are set. Open sessions of that person have ended.",
+    ),
+    (
+        "sign-on-set",
+        "The provider's document was read. Single sign-on is set up and on.",
+    ),
+    ("sign-on-on", "Single sign-on is on."),
+    ("sign-on-off", "Single sign-on is off."),
+    (
+        "group-mapped",
+        "The group gives the role, also to whoever came with it last time.",
+    ),
+    (
+        "group-unmapped",
+        "The group gives the role no more, from this moment.",
+    ),
+    (
+        "deactivated",
+        "The access is taken away: sessions have ended, tokens stop working.",
+    ),
+    (
+        "reactivated",
+        "The access is given back, with the roles of before.",
+    ),
+    (
+        "factor-reset",
+        "The second factor is taken away. Sessions of that person have ended.",
     ),
     (
         "stopped",

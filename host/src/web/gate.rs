@@ -71,7 +71,7 @@ fn sign_in_first() -> Problem {
         "identity.not_signed_in",
         401,
         "you are not signed in",
-        "Open your one-time sign-in link, or ask your administrator for a new one",
+        "Sign in, or ask your administrator for a one-time link",
     )
 }
 
@@ -86,7 +86,15 @@ fn token_first() -> Problem {
 
 /// True for addresses that answer without a session: health, sign-in, a handed-over task, and the embedded files its page loads.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/healthz" | "/sign-in" | "/hand-over") || path.starts_with("/assets/")
+    matches!(
+        path,
+        "/healthz"
+            | "/sign-in"
+            | "/sign-in/code"
+            | "/sign-in/sso"
+            | "/sign-in/sso/callback"
+            | "/hand-over"
+    ) || path.starts_with("/assets/")
 }
 
 /// The outermost check; see the module.

@@ -189,7 +189,12 @@ pub fn table() -> Vec<Route> {
     all.extend(super::deliveries::routes());
     all.extend(super::webhooks::routes());
     all.extend(super::vaults::routes());
+    all.extend(super::account::routes());
+    all.extend(super::access::routes());
+    all.extend(super::sign_on::routes());
     all.extend(super::roles::routes());
+    all.extend(super::doctor::routes());
+    all.extend(super::sources::routes());
     all.extend(super::design::routes());
     all.extend(api::routes());
     all

@@ -1,5 +1,7 @@
 //! The listener: answers until told to stop, then lets open requests end.
 
+use std::net::SocketAddr;
+
 use tokio::net::TcpListener;
 
 use crate::app::host::Host;
@@ -10,7 +12,8 @@ use crate::app::host::Host;
 /// When the listener breaks.
 pub async fn serve(host: Host, listener: TcpListener) -> std::io::Result<()> {
     let stop = host.stop.clone();
-    axum::serve(listener, super::router(host))
+    let app = super::router(host).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.asked().await })
         .await
 }

@@ -27,9 +27,13 @@ impl Browser {
         let link = identity::mint_signin_link(&world.host, &Actor::system(), &who.id)
             .await
             .unwrap();
-        let session = identity::redeem_signin_link(&world.host, &link.token)
+        let device = identity::Device::default();
+        let signed_in = identity::redeem_signin_link(&world.host, &link.token, &device)
             .await
             .unwrap();
+        let identity::SignedIn::Session(session) = signed_in else {
+            panic!("{} is asked for a code", who.name);
+        };
         Self {
             app: router(world.host.clone()),
             cookie: format!("seatwise={}", session.cookie),

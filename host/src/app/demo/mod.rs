@@ -20,6 +20,7 @@ use crate::entitlements::model::SourceOfRights;
 use crate::entitlements::service::{self as entitlements, NewEntitlement};
 use crate::entitlements::terms::Period;
 use crate::identity::roles::{Actor, Role, Via};
+use crate::identity::service as identity;
 use crate::kernel::clock::{ShiftedClock, SystemClock};
 use crate::kernel::faults::NoFaults;
 use crate::kernel::{Clock as _, Day, IntoProblem, PrincipalId};
@@ -78,7 +79,8 @@ pub async fn demo(args: DemoArgs) -> Result<(), StartError> {
                 "\nBoth profiles are in dry run: nothing is written to a vendor until Ana goes live with them."
             );
             println!("\nThe pages: http://{address}");
-            introduce(&host).await?;
+            let everybody = identity::list_principals(&host, &Actor::system()).await?;
+            introduce(&host, everybody).await?;
             println!(
                 "Ctrl-C ends the demo{}",
                 if args.data.is_none() {

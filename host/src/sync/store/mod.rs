@@ -15,6 +15,7 @@ use crate::store::{StoreError, Tx};
 pub(super) use reading::{
     count_taken_back, find_open_run, find_run, get_connector, get_since, get_state,
     has_other_complete, last_began, last_complete, last_merge_at, list_runs, state_before,
+    superseded_by,
 };
 
 /// What a run needs to know of its profile.

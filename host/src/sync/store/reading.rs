@@ -277,3 +277,27 @@ pub(in crate::sync) async fn has_other_complete(
     .await?;
     Ok(row.is_some())
 }
+
+/// The name of the source that counts instead of this one, if one does. The organization stays locked against being superseded until the
+/// transaction ends.
+pub(in crate::sync) async fn superseded_by(
+    tx: &mut Tx,
+    organization: &OrgId,
+) -> Result<Option<String>, StoreError> {
+    let sql = tx.dialect().pick(
+        "select id from organizations where id = $1",
+        "select id from organizations where id = $1 for update",
+    );
+    sqlx::query(sql)
+        .bind(organization.as_str())
+        .fetch_optional(tx.conn())
+        .await?;
+    let row = sqlx::query(
+        "select n.name from supersessions s join organizations n on n.id = s.by_organization_id \
+         where s.organization_id = $1 and s.ended_at is null",
+    )
+    .bind(organization.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|row| Ok(row.try_get("name")?)).transpose()
+}

@@ -23,16 +23,30 @@ mod authority;
 mod cross_site;
 mod hostile;
 mod looks;
+mod outside;
 mod proxy;
+mod sign_in;
+mod tokens;
 
 struct World {
     host: Host,
     app: Router,
-    folder: tempfile::TempDir,
+    clock: Arc<SetClock>,
+    folder: Arc<tempfile::TempDir>,
 }
 
 async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Arc::new(SetClock::at(1_774_915_200_000));
+    open(folder, clock, "http://127.0.0.1:8080", 1).await
+}
+
+async fn open(
+    folder: Arc<tempfile::TempDir>,
+    clock: Arc<SetClock>,
+    public_url: &str,
+    seed: u64,
+) -> World {
     let store = Store::open(
         &format!("sqlite:{}", folder.path().join("test.db").display()),
         Arc::new(NoFaults),
@@ -41,15 +55,15 @@ async fn world() -> World {
     .unwrap();
     let host = Host::new(Parts {
         store,
-        clock: Arc::new(SetClock::at(1_774_915_200_000)),
-        chance: Arc::new(SeededChance::new(1)),
+        clock: Arc::clone(&clock) as Arc<dyn crate::kernel::Clock>,
+        chance: Arc::new(SeededChance::new(seed)),
         faults: Arc::new(NoFaults),
         signer: Signer::new([7; 32]),
         sealer: Sealer::new(&zeroize::Zeroizing::new([9; 32])),
         connectors: Connectors::new(ConnectorOptions::default()).unwrap(),
         options: HostOptions {
             data_dir: folder.path().to_owned(),
-            public_url: "http://127.0.0.1:8080".to_owned(),
+            public_url: public_url.to_owned(),
             mail: None,
             outbound: vec!["198.51.100.7".to_owned()],
         },
@@ -59,6 +73,7 @@ async fn world() -> World {
     World {
         app: router(host.clone()),
         host,
+        clock,
         folder,
     }
 }
@@ -71,6 +86,12 @@ struct Somebody {
 }
 
 impl World {
+    /// Another process on the same data.
+    async fn again(&self) -> Self {
+        let url = &self.host.options.public_url;
+        open(Arc::clone(&self.folder), Arc::clone(&self.clock), url, 2).await
+    }
+
     async fn person(&self, name: &str, roles: &[Role]) -> PrincipalId {
         let new = service::NewPrincipal {
             kind: service::PrincipalKind::Person,
@@ -88,9 +109,13 @@ impl World {
         let link = service::mint_signin_link(&self.host, &Actor::system(), &id)
             .await
             .unwrap();
-        let session = service::redeem_signin_link(&self.host, &link.token)
+        let device = service::Device::default();
+        let signed_in = service::redeem_signin_link(&self.host, &link.token, &device)
             .await
             .unwrap();
+        let service::SignedIn::Session(session) = signed_in else {
+            panic!("{name} is asked for a code");
+        };
         let actor = service::authenticate_session(&self.host, &session.cookie)
             .await
             .unwrap()
@@ -169,6 +194,9 @@ async fn only_open_addresses_need_no_permission() {
             "/assets/{digest}/{name}",
             "/sign-in",
             "/sign-in",
+            "/sign-in/code",
+            "/sign-in/sso",
+            "/sign-in/sso/callback",
             "/hand-over",
             "/hand-over"
         ]
@@ -441,7 +469,7 @@ fn templates_write_nothing_unescaped_and_carry_no_script_or_style_of_their_own()
         let posts = source.matches("method=\"post\"").count();
         let tokens = source.matches("{{> partials/csrf}}").count();
         assert!(
-            posts == tokens || matches!(*name, "pages/sign_in" | "pages/hand_over"),
+            posts == tokens || *name == "pages/hand_over" || name.starts_with("pages/sign_in"),
             "{name}: {posts} forms, {tokens} tokens"
         );
     }

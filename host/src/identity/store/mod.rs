@@ -1,13 +1,28 @@
-//! SQL of identity.
+//! SQL of identity. Principals, links, sessions and tokens here; passwords, second factors and tries in `sign_in`.
 
 use std::collections::BTreeSet;
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+mod sign_in;
+mod sign_on;
+
+pub(super) use sign_in::{
+    SessionRow, confirm_factor, count_tries, end_by_cookie, end_sessions, factor, forgive_tries,
+    insert_session, note_seen, password, person_of_email, put_factor, put_password,
+    put_recovery_codes, recovery_codes_left, remove_factor, sessions, spend_recovery_code,
+    take_step, with_email,
+};
+pub(super) use sign_on::{
+    AttemptRow, SignOnRow, add_group_role, follow_groups, forget_groups, group_roles,
+    insert_attempt, people_of, person_at, put_person_at, put_sign_on, remove_group_role, sign_on,
+    switch_sign_on, take_attempt,
+};
+
 use super::roles::{Actor, Permission, Role, Via};
 use super::service::{PrincipalKind, PrincipalView, Session, TokenView};
-use crate::kernel::{ApiTokenId, PrincipalId, SessionId, SigninLinkId};
+use crate::kernel::{ApiTokenId, PrincipalId, SigninLinkId};
 use crate::store::{StoreError, Tx};
 
 /// A token's row.
@@ -51,6 +66,7 @@ pub(super) async fn insert_principal(
     Ok(())
 }
 
+/// Gives a principal exactly these roles by hand; those that their groups give stay.
 pub(super) async fn put_roles(
     tx: &mut Tx,
     id: &PrincipalId,
@@ -58,12 +74,13 @@ pub(super) async fn put_roles(
     by: &str,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query("delete from principal_roles where principal_id = $1")
+    sqlx::query("delete from principal_roles where principal_id = $1 and from_group = 0")
         .bind(id.as_str())
         .execute(tx.conn())
         .await?;
     for role in roles {
-        sqlx::query("insert into principal_roles (principal_id, role, granted_by, created_at) values ($1, $2, $3, $4)")
+        sqlx::query("insert into principal_roles (principal_id, role, granted_by, created_at) values ($1, $2, $3, $4) \
+            on conflict (principal_id, role) do update set granted_by = excluded.granted_by, from_group = 0")
             .bind(id.as_str())
             .bind(role.as_str())
             .bind(by)
@@ -91,9 +108,19 @@ pub(super) async fn deactivate(
     Ok(done.rows_affected() == 1)
 }
 
+pub(super) async fn reactivate(tx: &mut Tx, id: &PrincipalId) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update principals set is_active = 1, version = version + 1 where id = $1 and is_active = 0",
+    )
+    .bind(id.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 pub(super) async fn principals(tx: &mut Tx) -> Result<Vec<PrincipalView>, StoreError> {
     let rows = sqlx::query(
-        "select p.id, p.kind, p.name, p.email, p.is_active, r.role from principals p \
+        "select p.id, p.kind, p.name, p.email, p.is_active, r.role, r.from_group from principals p \
          left join principal_roles r on r.principal_id = p.id order by p.name, p.id",
     )
     .fetch_all(tx.conn())
@@ -106,7 +133,7 @@ pub(super) async fn principal(
     id: &PrincipalId,
 ) -> Result<Option<PrincipalView>, StoreError> {
     let rows = sqlx::query(
-        "select p.id, p.kind, p.name, p.email, p.is_active, r.role from principals p \
+        "select p.id, p.kind, p.name, p.email, p.is_active, r.role, r.from_group from principals p \
          left join principal_roles r on r.principal_id = p.id where p.id = $1",
     )
     .bind(id.as_str())
@@ -123,14 +150,19 @@ fn fold_roles(rows: &[AnyRow]) -> Result<Vec<PrincipalView>, StoreError> {
             .try_get::<Option<String>, _>("role")?
             .as_deref()
             .and_then(Role::parse);
+        let from_group = row.try_get::<Option<i64>, _>("from_group")? == Some(1);
         match all.last_mut() {
-            Some(last) if last.id == id => last.roles.extend(role),
+            Some(last) if last.id == id => {
+                last.roles.extend(role);
+                last.group_roles.extend(role.filter(|_| from_group));
+            }
             _ => all.push(PrincipalView {
                 id,
                 kind: PrincipalKind::parse(&row.try_get::<String, _>("kind")?),
                 name: row.try_get("name")?,
                 email: row.try_get("email")?,
                 roles: role.into_iter().collect(),
+                group_roles: role.filter(|_| from_group).into_iter().collect(),
                 is_active: row.try_get::<i64, _>("is_active")? == 1,
             }),
         }
@@ -138,22 +170,31 @@ fn fold_roles(rows: &[AnyRow]) -> Result<Vec<PrincipalView>, StoreError> {
     Ok(all)
 }
 
+/// A one-time link, or the ticket of a sign-in's second step.
+pub(super) struct LinkRow<'a> {
+    pub id: SigninLinkId,
+    pub hash: String,
+    pub principal: &'a PrincipalId,
+    pub purpose: &'static str,
+    pub expires_at: i64,
+}
+
 pub(super) async fn insert_link(
     tx: &mut Tx,
-    id: &SigninLinkId,
-    hash: &str,
-    principal: &PrincipalId,
-    expires_at: i64,
+    link: &LinkRow<'_>,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query("insert into signin_links (id, token_hash, principal_id, expires_at, created_at) values ($1, $2, $3, $4, $5)")
-        .bind(id.as_str())
-        .bind(hash)
-        .bind(principal.as_str())
-        .bind(expires_at)
-        .bind(now_ms)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "insert into signin_links (id, token_hash, principal_id, purpose, expires_at, created_at) values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(link.id.as_str())
+    .bind(&link.hash)
+    .bind(link.principal.as_str())
+    .bind(link.purpose)
+    .bind(link.expires_at)
+    .bind(now_ms)
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -161,12 +202,15 @@ pub(super) async fn insert_link(
 pub(super) async fn spend_link(
     tx: &mut Tx,
     hash: &str,
+    purpose: &str,
     now_ms: i64,
 ) -> Result<Option<PrincipalId>, StoreError> {
     let row = sqlx::query(
-        "update signin_links set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2 returning principal_id",
+        "update signin_links set used_at = $3 where token_hash = $1 and purpose = $2 and used_at is null and expires_at > $3 \
+         returning principal_id",
     )
     .bind(hash)
+    .bind(purpose)
     .bind(now_ms)
     .fetch_optional(tx.conn())
     .await?;
@@ -174,27 +218,23 @@ pub(super) async fn spend_link(
         .transpose()
 }
 
-pub(super) async fn insert_session(
+/// Whose link this is, while it is good; it stays so.
+pub(super) async fn link_of(
     tx: &mut Tx,
-    id: &SessionId,
     hash: &str,
-    csrf: &str,
-    principal: &PrincipalId,
-    expires_at: i64,
+    purpose: &str,
     now_ms: i64,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into sessions (id, token_hash, csrf_token, principal_id, expires_at, created_at) values ($1, $2, $3, $4, $5, $6)",
+) -> Result<Option<PrincipalId>, StoreError> {
+    let row = sqlx::query(
+        "select principal_id from signin_links where token_hash = $1 and purpose = $2 and used_at is null and expires_at > $3",
     )
-    .bind(id.as_str())
     .bind(hash)
-    .bind(csrf)
-    .bind(principal.as_str())
-    .bind(expires_at)
+    .bind(purpose)
     .bind(now_ms)
-    .execute(tx.conn())
+    .fetch_optional(tx.conn())
     .await?;
-    Ok(())
+    row.map(|row| Ok(row.try_get::<String, _>("principal_id")?.into()))
+        .transpose()
 }
 
 pub(super) async fn session(
@@ -203,7 +243,7 @@ pub(super) async fn session(
     now_ms: i64,
 ) -> Result<Option<Session>, StoreError> {
     let row = sqlx::query(
-        "select id, csrf_token, principal_id, expires_at from sessions where token_hash = $1 and ended_at is null and expires_at > $2",
+        "select id, csrf_token, principal_id, expires_at, created_at, last_seen_at from sessions where token_hash = $1 and ended_at is null and expires_at > $2",
     )
     .bind(hash)
     .bind(now_ms)
@@ -225,6 +265,9 @@ pub(super) async fn session(
         },
         csrf_token: row.try_get("csrf_token")?,
         expires_at: row.try_get("expires_at")?,
+        last_seen_at: row
+            .try_get::<Option<i64>, _>("last_seen_at")?
+            .unwrap_or(row.try_get("created_at")?),
     }))
 }
 

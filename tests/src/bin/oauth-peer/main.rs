@@ -1,8 +1,10 @@
-//! Seatwise's sign-in with a code, its refresh and its client credentials against an OAuth server that we did not write:
+//! Seatwise's sign-in with a code, its refresh, its client credentials and its single sign-on against an OAuth server that we did not write:
 //! `oauth-peer PROVIDER.mjs`. Prints TAP.
 //!
 //! The server runs under node and says where it listens; a manifest of its own describes its dialect. Whoever walks the consent is a
 //! browser without script: it keeps cookies and follows redirects.
+
+mod sign_on;
 
 use std::collections::BTreeMap;
 use std::process::{ExitCode, Stdio};
@@ -23,6 +25,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use url::Url;
 
 const CALLBACK: &str = "http://127.0.0.1/connect/callback";
+const SIGN_ON_CALLBACK: &str = "http://127.0.0.1/sign-in/sso/callback";
 
 const MANIFEST: &str = r#"
 [connector]
@@ -77,6 +80,7 @@ struct Provider {
     person: String,
     code_secret: String,
     machine_secret: String,
+    people_secret: String,
 }
 
 /// Prints one test each.
@@ -122,7 +126,7 @@ async fn run(script: &str) -> Result<Tap, Failed> {
     // Somebody else in this process may have chosen the same provider first; either choice is ring.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let mut node = tokio::process::Command::new("node")
-        .args([script, CALLBACK])
+        .args([script, CALLBACK, SIGN_ON_CALLBACK])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -130,7 +134,12 @@ async fn run(script: &str) -> Result<Tap, Failed> {
     let output = node.stdout.take().ok_or("node has no output")?;
     let line = BufReader::new(output).lines().next_line().await?;
     let provider: Provider = serde_json::from_str(&line.ok_or("the server said nothing")?)?;
-    let told = Peer::new(provider).await?.tell().await;
+    let mut tap = Tap::default();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        sign_on::tell(&provider, engine, &mut tap).await?;
+    }
+    acts_as(&provider, &serde_json::json!({ "sub": provider.person })).await?;
+    let told = Peer::new(provider).await?.tell(tap).await;
     node.kill().await?;
     told
 }
@@ -198,7 +207,14 @@ impl Peer {
         let ana = &self.world.ana;
         let id = signin::begin(&self.host, ana, &self.manifest, &subject, &new).await?;
         let view = signin::find(&self.host, ana, id.as_str()).await?;
-        walk(view.goes_to.as_deref().ok_or("it leads nowhere")?).await
+        let pairs = walk(view.goes_to.as_deref().ok_or("it leads nowhere")?, CALLBACK).await?;
+        Ok(Callback {
+            code: pairs.get("code").cloned(),
+            state: pairs.get("state").cloned(),
+            error: pairs.get("error").cloned(),
+            error_description: pairs.get("error_description").cloned(),
+            iss: pairs.get("iss").cloned(),
+        })
     }
 
     async fn exchange(
@@ -231,8 +247,7 @@ impl Peer {
         credentials::grants(&self.host, &self.alias, Arc::clone(&self.manifest), issuer)
     }
 
-    async fn tell(&self) -> Result<Tap, Failed> {
-        let mut tap = Tap::default();
+    async fn tell(&self, mut tap: Tap) -> Result<Tap, Failed> {
         let callback = self.consent().await?;
         let issuer = callback.iss.clone();
         tap.check(issuer.is_some(), "names itself in the redirect", &issuer);
@@ -317,8 +332,20 @@ impl Peer {
     }
 }
 
+/// From now on the server speaks of somebody else.
+async fn acts_as(provider: &Provider, who: &serde_json::Value) -> Result<(), Failed> {
+    let mut address = provider.issuer.clone();
+    address
+        .path_segments_mut()
+        .map_err(|()| "the issuer is no base")?
+        .extend(["as", &who.to_string()]);
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    client.get(address).send().await?.error_for_status()?;
+    Ok(())
+}
+
 /// Follows redirects with the cookies they set until one leads back to us.
-async fn walk(start: &str) -> Result<Callback, Failed> {
+async fn walk(start: &str, back: &str) -> Result<BTreeMap<String, String>, Failed> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -346,15 +373,8 @@ async fn walk(start: &str) -> Result<Callback, Failed> {
             return Err(format!("{at} answers {status}: {}", answer.text().await?).into());
         };
         at = at.join(to.to_str()?)?;
-        if at.as_str().starts_with(CALLBACK) {
-            let pairs: BTreeMap<String, String> = at.query_pairs().into_owned().collect();
-            return Ok(Callback {
-                code: pairs.get("code").cloned(),
-                state: pairs.get("state").cloned(),
-                error: pairs.get("error").cloned(),
-                error_description: pairs.get("error_description").cloned(),
-                iss: pairs.get("iss").cloned(),
-            });
+        if at.as_str().starts_with(back) {
+            return Ok(at.query_pairs().into_owned().collect());
         }
     }
     Err("the redirects lead nowhere".into())
