@@ -7,6 +7,7 @@
 )]
 
 mod approvals;
+mod canaries;
 mod crash;
 mod grants;
 mod history;
