@@ -305,6 +305,8 @@ const DONE: &[(&str, &str)] = &[
     (
         "vault-removed",
         "The vault is removed, and its token with it.",
+    ),
+    (
         "password-set",
         "The password is set. Every other session has ended.",
     ),
