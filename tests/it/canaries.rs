@@ -206,9 +206,13 @@ async fn e20_no_secret_is_in_a_log_error_page_answer_export_database_or_crash() 
         let unused = identity::mint_signin_link(&host, &Actor::system(), &ana.id)
             .await
             .unwrap();
-        let session = identity::redeem_signin_link(&host, &link.token)
+        let device = identity::Device::default();
+        let signed_in = identity::redeem_signin_link(&host, &link.token, &device)
             .await
             .unwrap();
+        let identity::SignedIn::Session(session) = signed_in else {
+            panic!("Eve is asked for a code");
+        };
         let eve = identity::authenticate_session(&host, &session.cookie)
             .await
             .unwrap()
