@@ -24,4 +24,5 @@ pub mod reconciliation;
 pub mod sources;
 pub mod store;
 pub mod sync;
+pub mod vaults;
 pub mod web;

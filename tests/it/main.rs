@@ -7,6 +7,7 @@
 )]
 
 mod approvals;
+mod canaries;
 mod crash;
 mod grants;
 mod history;
@@ -30,6 +31,7 @@ mod stalls;
 mod store;
 mod sync;
 mod told;
+mod vaults;
 mod verdicts;
 mod webhooks;
 mod worked_example;

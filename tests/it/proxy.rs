@@ -13,6 +13,7 @@ use seatwise::identity::service as identity;
 use seatwise::kernel::clock::SetClock;
 use seatwise::kernel::faults::NoFaults;
 use seatwise::kernel::{AliasId, IntoProblem as _, Problem};
+use seatwise::profiles::playbook::save::{Seen, SignIn, save_sign_in};
 use seatwise::profiles::service::{self as profiles, NewProfile};
 use seatwise::profiles::way;
 use seatwise::sync::service as runs;
@@ -351,4 +352,52 @@ async fn only_an_administrator_allows_a_further_host_and_the_trail_keeps_it() {
     let literal = ["10.0.0.1".to_owned()];
     let refused = way::set_hosts(&company.host, &admin, &profile, &literal).await;
     assert_eq!(refused.unwrap_err().problem().code, "proxy.hosts");
+}
+
+#[tokio::test]
+async fn another_login_address_takes_no_stored_secret_along() {
+    on_both(|database| async move {
+        let company = company(&database, &[]).await;
+        let profile = company.profile("Acme", ORG, None).await;
+        let to_other = |client_secret: &str| SignIn {
+            login_url: format!("https://{UNKNOWN}:{}", company.https),
+            grant: "client-credentials".to_owned(),
+            client_id: company.client.0.clone(),
+            client_secret: client_secret.to_owned().into(),
+            refresh_token: None,
+        };
+        let save = async |typed: SignIn| {
+            let seen = Seen::Version(0);
+            save_sign_in(&company.host, &company.ana, &profile, typed, seen).await
+        };
+        let stored = async || -> Vec<u8> {
+            let mut tx = company.host.store.read().await.unwrap();
+            sqlx::query("select client_secret_sealed from credentials")
+                .fetch_one(tx.conn())
+                .await
+                .unwrap()
+                .get(0)
+        };
+        let before = stored().await;
+        // Left empty, the stored one is not taken to the new address, and nothing is saved.
+        let refused = save(to_other("")).await.unwrap_err().problem();
+        assert_eq!(
+            (refused.code.as_str(), refused.fix.field.as_deref()),
+            ("credential.missing", Some("client_secret"))
+        );
+        let view = profiles::get(&company.host, &company.ana, &profile)
+            .await
+            .unwrap();
+        assert!(view.login_url.contains(ORG), "{}", view.login_url);
+        assert_eq!(stored().await, before);
+        // Typed anew, the old one is gone.
+        save(to_other("a new secret for the other")).await.unwrap();
+        let view = profiles::get(&company.host, &company.ana, &profile)
+            .await
+            .unwrap();
+        assert!(view.login_url.contains(UNKNOWN), "{}", view.login_url);
+        assert_ne!(stored().await, before);
+        assert_eq!(view.credential.unwrap().health, "untested");
+    })
+    .await;
 }

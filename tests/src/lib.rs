@@ -11,4 +11,5 @@ pub mod postgres;
 pub mod receiver;
 pub mod smtp;
 pub mod squid;
+pub mod vault;
 pub mod world;

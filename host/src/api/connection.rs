@@ -1,4 +1,6 @@
 //! A profile's connection over the API: what is stored, connecting with every grant that needs no browser session, and sign-ins.
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::Method;
@@ -13,6 +15,7 @@ use crate::credentials::NewCredential;
 use crate::credentials::signin::SigninView;
 use crate::identity::roles::Permission;
 use crate::profiles::signin::{self, Connected, ConnectionView};
+use crate::vaults::FromVault;
 use crate::web::gate::Caller;
 use crate::web::routes::Route;
 
@@ -68,6 +71,23 @@ struct Offered {
     username: Option<String>,
     /// For the grant `jwt-bearer`: an RSA key, PEM; absent: the stored one of the same client is kept.
     private_key: Option<String>,
+    /// Secret fields that are fetched in a vault each time they are needed: `client_secret`, `refresh_token` or `private_key`.
+    #[serde(default)]
+    from_vault: BTreeMap<String, Place>,
+}
+
+/// Where a field is fetched.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FromVault)]
+struct Place {
+    /// Name of the vault.
+    vault: String,
+    /// `Safe=…;Object=…` for CyberArk, a path for a key-value engine.
+    query: String,
+    /// Which property of what is found; absent is the password, or the only one.
+    #[serde(default)]
+    property: String,
 }
 
 /// What became of it.
@@ -93,6 +113,18 @@ async fn connect(
         username: body.username,
         private_key: body.private_key.map(Zeroizing::new),
         without_pkce: false,
+        from_vault: body
+            .from_vault
+            .into_iter()
+            .map(|(field, place)| {
+                let from = FromVault {
+                    vault: place.vault,
+                    query: place.query,
+                    property: place.property,
+                };
+                (field, from)
+            })
+            .collect(),
     };
     let outcome = match signin::connect(&host, &actor, &number, new).await? {
         Connected::Connected => Outcome {

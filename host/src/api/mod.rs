@@ -20,6 +20,7 @@ mod people;
 mod runs;
 mod sign_ins;
 mod sources;
+mod vaults;
 mod webhooks;
 
 mod position;
@@ -55,5 +56,6 @@ pub fn routes() -> Vec<Route> {
     all.extend(sources::routes());
     all.extend(messages::routes());
     all.extend(webhooks::routes());
+    all.extend(vaults::routes());
     all
 }

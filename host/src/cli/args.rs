@@ -13,6 +13,7 @@ use super::proxy::ProxyVerb;
 use super::reclaim_args::{
     ActionVerb, BatchVerb, CandidateVerb, ExemptionVerb, ReclaimVerb, RuleVerb,
 };
+use super::vault::VaultVerb;
 
 /// Finds SaaS seats that nobody uses and takes them back safely.
 #[derive(Debug, Parser)]
@@ -165,6 +166,9 @@ pub enum Remote {
     /// What you are told by mail
     #[command(subcommand)]
     Notification(NotificationVerb),
+    /// External vaults that fields of credentials are fetched from
+    #[command(subcommand)]
+    Vault(VaultVerb),
     /// Webhooks: where events are sent to
     #[command(subcommand)]
     Webhook(WebhookVerb),

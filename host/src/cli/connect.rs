@@ -34,6 +34,24 @@ pub struct ProfileConnect {
     /// File that holds the private key as PEM, for jwt-bearer
     #[arg(long, value_name = "FILE")]
     pub private_key_file: Option<PathBuf>,
+    /// Fetch a secret field in a vault each time it is needed, such as `client_secret=Corp:Safe=SaaS;Object=acme#Content`
+    #[arg(long, value_name = "FIELD=VAULT:QUERY[#PROPERTY]", value_parser = place)]
+    pub from_vault: Vec<(String, Value)>,
+}
+
+/// `FIELD=VAULT:QUERY[#PROPERTY]`.
+fn place(text: &str) -> Result<(String, Value), String> {
+    let wrong = || {
+        "write FIELD=VAULT:QUERY or FIELD=VAULT:QUERY#PROPERTY, such as client_secret=Bao:saas/acme#secret".to_owned()
+    };
+    let (field, rest) = text.split_once('=').ok_or_else(wrong)?;
+    let (vault, query) = rest.split_once(':').ok_or_else(wrong)?;
+    let (query, property) = query.rsplit_once('#').unwrap_or((query, ""));
+    if field.is_empty() || vault.is_empty() || query.is_empty() {
+        return Err(wrong());
+    }
+    let from = json!({ "vault": vault, "query": query, "property": property });
+    Ok((field.to_owned(), from))
 }
 
 const CONNECTION: &[Column] = &[
@@ -77,6 +95,7 @@ pub async fn connect(client: &Client, args: ProfileConnect) -> Result<(), CliErr
         "refresh_token": text(args.refresh_token_file.as_deref())?,
         "username": args.username,
         "private_key": text(args.private_key_file.as_deref())?,
+        "from_vault": args.from_vault.into_iter().collect::<serde_json::Map<_, _>>(),
     });
     let answer = client
         .post(&format!("/profiles/{number}/connection"), &body)
@@ -120,6 +139,31 @@ async fn follow(client: &Client, begun: &Value) -> Result<(), CliError> {
                     told("/problem/fix/text")
                 )));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_vault_is_read_as_it_is_typed() {
+        let read = |text: &str| place(text).map(|(field, from)| (field, from.to_string()));
+        let (field, from) = place("client_secret=Corp:Safe=SaaS;Object=a:b#UserName").unwrap();
+        assert_eq!(field, "client_secret");
+        assert_eq!(from["vault"], "Corp");
+        assert_eq!(from["query"], "Safe=SaaS;Object=a:b");
+        assert_eq!(from["property"], "UserName");
+        for wrong in [
+            "",
+            "client_secret",
+            "client_secret=Corp",
+            "=Corp:x",
+            "a=:x",
+            "a=b:",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -39,6 +39,7 @@ mod reclaim;
 mod reclaim_args;
 mod sign_ins;
 mod sources;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -115,6 +116,7 @@ async fn ask(connection: &args::Connection, remote: Remote) -> Result<(), CliErr
         Remote::Mail(verb) => messages::mail(client, verb).await,
         Remote::Delivery(verb) => messages::delivery(client, verb).await,
         Remote::Notification(verb) => messages::notification(client, verb).await,
+        Remote::Vault(verb) => vault::vault(client, verb).await,
         Remote::Webhook(verb) => messages::webhook(client, verb).await,
     }
 }

@@ -28,6 +28,10 @@ pub fn failure(manifest: &Manifest, at: ErrorPlace, failure: &Failure) -> Proble
         let problem = Problem::new(code, status(failure.kind), failure.message.clone(), fix);
         return problem.at(field).with(detail);
     }
+    if let Some(fix) = vault(&failure.code) {
+        let message = failure.message.clone();
+        return Problem::new(&failure.code, status(failure.kind), message, fix).with(detail);
+    }
     let (code, fix) = by_kind(failure.kind);
     Problem::new(code, status(failure.kind), failure.message.clone(), fix).with(detail)
 }
@@ -130,6 +134,50 @@ fn on_the_way(code: &str) -> Option<(&'static str, &'static str, &'static str)> 
             "pem",
             "If a proxy of your company opens secure connections, add its authority under Proxy and certificates; otherwise the address is not the vendor's",
         ),
+        _ => return None,
+    })
+}
+
+/// What a person does when a vault did not give the value that a token call needed; none for a code that is no vault's.
+#[must_use]
+pub fn vault(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "vault.unknown" => {
+            "Choose a vault of the list; an administrator adds one on the page Vaults"
+        }
+        "vault.query" => {
+            "Write Safe=…;Object=… for CyberArk, or the path of the secret without the mount for a key-value engine"
+        }
+        "vault.not_allowed" => {
+            "A vault in a private network, over http or at another port than 443 has to be named by the operator: start the host with --allow-target HOST:PORT"
+        }
+        "vault.unreachable" => {
+            "Check the vault's address and authority on the page Vaults, and that this host may reach it; it is tried again by itself"
+        }
+        "vault.denied" => {
+            "Ask the vault's administrator to let this host's application id or token read what the query names"
+        }
+        "vault.not_found" => {
+            "Correct the query, or ask the vault's administrator whether this application may see what it names"
+        }
+        "vault.deleted" => "Restore the secret in the vault, or name another one",
+        "vault.ambiguous" => {
+            "Make the query narrower, with Safe, Folder and Object, until it names one thing"
+        }
+        "vault.property" => {
+            "Enter the name of the property that holds the value, as the vault spells it"
+        }
+        "vault.changing" => "Nothing to do: it is tried again by itself when the change is through",
+        "vault.sealed" => {
+            "Ask the vault's administrator to unseal it or to look at its store; it is tried again by itself"
+        }
+        "vault.busy" => {
+            "Nothing to do: it is tried again by itself; raise the vault's rate limit if it stays"
+        }
+        "vault.token" => "An administrator enters the vault's token again on the page Vaults",
+        "vault.shape" => {
+            "Check that the vault's address and kind belong together on the page Vaults"
+        }
         _ => return None,
     })
 }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::jwt;
 use super::model::NewCredential;
-use super::service::place;
+use super::service::{self, fetched, place};
 use super::store::{self, Refreshed, Row};
 use super::telling;
 use super::token::{self, Answer, Ask, Proof};
@@ -25,6 +25,7 @@ use crate::connectors::explain;
 use crate::kernel::seal::SealError;
 use crate::kernel::{AliasId, Problem};
 use crate::store::StoreError;
+use crate::vaults::FromVault;
 
 /// How long one refresher has before another may try. Longer than the egress guard's own deadline for a token call.
 const LEASE_MS: i64 = 60_000;
@@ -240,9 +241,20 @@ impl AliasGrants {
             username: row.username.clone(),
             private_key: opened("private_key_sealed", &row.private_key)?,
             without_pkce: !row.uses_pkce,
+            from_vault: self.vault_fields().await?,
         };
+        let new = fetched(&self.host, &new)
+            .await
+            .map_err(|missing| missing.fault.failure())?;
         let (alias, manifest) = (&self.alias, &self.manifest);
         acquire(&self.host, alias, manifest, &self.login_url, kind, &new).await
+    }
+
+    async fn vault_fields(&self) -> Result<BTreeMap<String, FromVault>, Failure> {
+        let mut tx = self.host.store.read().await.map_err(|e| database(&e))?;
+        service::vault_fields(&mut tx, &self.alias)
+            .await
+            .map_err(|e| database(&e))
     }
 
     /// The failure for a person, with the connector's own words.

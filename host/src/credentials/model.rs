@@ -6,9 +6,12 @@
 use seatwise_runtime::Manifest;
 use seatwise_runtime::manifest::{GrantKind, GrantOffer};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
 use zeroize::Zeroizing;
 
 use crate::kernel::{IntoProblem, Problem};
+use crate::vaults::FromVault;
 
 /// What a person types. Fields that the grant does not take are empty.
 #[derive(Clone, Default)]
@@ -27,7 +30,12 @@ pub struct NewCredential {
     pub private_key: Option<Zeroizing<String>>,
     /// For the grant `authorization-code`: the app forbids a proof key.
     pub without_pkce: bool,
+    /// Secret fields that are fetched in a vault each time they are needed, by name.
+    pub from_vault: BTreeMap<String, FromVault>,
 }
+
+/// Fields that can be fetched in a vault.
+pub const VAULT_FIELDS: [&str; 3] = ["client_secret", "refresh_token", "private_key"];
 
 impl NewCredential {
     /// The text of a field by its name in the manifest; empty where it was not typed.
@@ -51,10 +59,25 @@ impl NewCredential {
         let offer = manifest
             .grant(&self.grant_kind)
             .ok_or_else(|| OfferFault::Grant(self.grant_kind.chars().take(60).collect()))?;
-        let empty = offer
-            .fields
-            .iter()
-            .find(|field| offer.wants(field) && self.field(field).is_empty());
+        let empty = offer.fields.iter().find(|field| {
+            let is_given =
+                !self.field(field).is_empty() || self.from_vault.contains_key(field.as_str());
+            offer.wants(field) && !is_given
+        });
+        let odd = self
+            .from_vault
+            .keys()
+            .find(|field| !VAULT_FIELDS.contains(&field.as_str()) || !offer.takes(field));
+        if let Some(field) = odd {
+            return Err(OfferFault::NoSecret(field.chars().take(60).collect()));
+        }
+        let both = self
+            .from_vault
+            .keys()
+            .find(|field| !self.field(field).is_empty());
+        if let Some(field) = both {
+            return Err(OfferFault::Both(field.clone()));
+        }
         match empty {
             Some(field) => Err(OfferFault::Missing(field.clone())),
             None => Ok(offer),
@@ -71,6 +94,12 @@ pub enum OfferFault {
     /// A field of the grant is empty.
     #[error("the field {0} is empty")]
     Missing(String),
+    /// Not a secret of this grant.
+    #[error("the field `{0}` is no secret of this grant that a vault could hold")]
+    NoSecret(String),
+    /// Typed, and fetched in a vault.
+    #[error("the field {0} is typed and taken from a vault at once")]
+    Both(String),
     /// The private key cannot sign.
     #[error("the private key cannot be used: {0}")]
     Key(&'static str),
@@ -91,6 +120,20 @@ impl IntoProblem for OfferFault {
                 422,
                 self.to_string(),
                 "Fill in this field",
+            )
+            .at(field),
+            Self::NoSecret(field) => Problem::new(
+                "credential.vault_field",
+                422,
+                self.to_string(),
+                format!("Take one of {} that the grant has", VAULT_FIELDS.join(", ")),
+            )
+            .at(field),
+            Self::Both(field) => Problem::new(
+                "credential.both",
+                422,
+                self.to_string(),
+                "Empty the field, or choose that it is typed here",
             )
             .at(field),
             Self::Key(_) => Problem::new(
@@ -288,7 +331,32 @@ mod tests {
             refresh_token: Some(secret()),
             username: Some("someone@example.com".to_owned()),
             private_key: Some(secret()),
-            without_pkce: false,
+            ..NewCredential::default()
+        }
+    }
+
+    #[test]
+    fn a_field_is_typed_or_fetched_and_only_a_secret_is_fetched() {
+        let manifest = manifest();
+        let from = FromVault {
+            vault: "corp".to_owned(),
+            query: "Safe=SaaS;Object=acme".to_owned(),
+            property: String::new(),
+        };
+        let judged = |field: &str, is_typed: bool| {
+            let mut new = typed(GrantKind::ClientCredentials);
+            if !is_typed {
+                new.client_secret = Zeroizing::default();
+            }
+            new.from_vault = [(field.to_owned(), from.clone())].into();
+            new.judged(&manifest).map(|_| ())
+        };
+        assert_eq!(judged("client_secret", false), Ok(()));
+        let both = OfferFault::Both("client_secret".to_owned());
+        assert_eq!(judged("client_secret", true), Err(both));
+        for odd in ["client_id", "private_key", "nothing"] {
+            let refused = OfferFault::NoSecret(odd.to_owned());
+            assert_eq!(judged(odd, true), Err(refused), "{odd}");
         }
     }
 

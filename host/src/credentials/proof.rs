@@ -10,7 +10,7 @@ use url::Url;
 
 use super::grants::{Held, acquire, bases, client, kept};
 use super::model::{NewCredential, missing_scopes};
-use super::service::{CredentialError, put};
+use super::service::{CredentialError, fetched, put};
 use super::token::{Answer, failure};
 use super::{jwt, store, whose};
 use crate::app::host::Host;
@@ -65,10 +65,11 @@ pub async fn tried(
 ) -> Result<Trial, CredentialError> {
     let offer = new.judged(manifest)?;
     let kind = offer.id;
+    let full = fetched(host, new).await?;
     if offer.takes("private_key") {
-        jwt::fingerprint(new.field("private_key"))?;
+        jwt::fingerprint(full.field("private_key"))?;
     }
-    let answer = acquire(host, alias, manifest, login_url, kind, new)
+    let answer = acquire(host, alias, manifest, login_url, kind, &full)
         .await
         .map_err(|failure| refused(manifest, &failure))?;
     weighed(host, alias, manifest, login_url, kind, answer).await

@@ -1,5 +1,7 @@
 //! Storing a credential, showing what may be shown of it, and forgetting it.
 
+use std::collections::BTreeMap;
+
 use seatwise_runtime::Manifest;
 use seatwise_runtime::manifest::GrantKind;
 use serde::Serialize;
@@ -15,6 +17,8 @@ use crate::identity::{self, IdentityError};
 use crate::kernel::seal::{Place, SealError};
 use crate::kernel::{AliasId, IntoProblem, PrincipalId, Problem};
 use crate::store::{Store, StoreError, Tx};
+use crate::vaults::service::{self as vaults, FieldView};
+use crate::vaults::{FromVault, VaultFault};
 
 /// What is shown of a credential: never a secret.
 #[derive(Clone, Debug, Serialize)]
@@ -51,6 +55,8 @@ pub struct CredentialView {
     pub connected_by: Option<String>,
     /// Milliseconds UTC.
     pub connected_at: Option<i64>,
+    /// Secrets that are fetched in a vault.
+    pub from_vault: Vec<FieldView>,
     /// Who stored it.
     pub set_by: String,
     /// The same by name.
@@ -71,6 +77,9 @@ pub enum CredentialError {
     /// The vendor said no, in the connector's words.
     #[error("{}", .0.message)]
     Refused(Problem),
+    /// A vault did not give a field's value.
+    #[error(transparent)]
+    Vault(#[from] Unfetched),
     /// Sealing failed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -82,12 +91,23 @@ pub enum CredentialError {
     Store(#[from] StoreError),
 }
 
+/// A field whose vault did not give its value.
+#[derive(Debug, thiserror::Error)]
+#[error("{fault}")]
+pub struct Unfetched {
+    /// Which field.
+    pub field: String,
+    /// Why.
+    pub fault: VaultFault,
+}
+
 impl IntoProblem for CredentialError {
     fn problem(&self) -> Problem {
         match self {
             Self::Offer(fault) => fault.problem(),
             Self::Signin(fault) => fault.problem(),
             Self::Refused(problem) => problem.clone(),
+            Self::Vault(missing) => missing.fault.problem().at(&missing.field),
             Self::Seal(_) => Problem::internal(),
             Self::Identity(error) => error.problem(),
             Self::Store(error) => error.problem(),
@@ -166,7 +186,7 @@ pub(super) async fn put(
         refresh_token: seal("refresh_token_sealed", new.field("refresh_token"))?,
         username: is_jwt.then(|| new.field("username")),
         private_key: seal("private_key_sealed", new.field("private_key"))?,
-        private_key_hint: is_jwt
+        private_key_hint: (is_jwt && !new.field("private_key").is_empty())
             .then(|| jwt::fingerprint(new.field("private_key")))
             .transpose()?,
         uses_pkce: !new.without_pkce,
@@ -175,7 +195,52 @@ pub(super) async fn put(
         by: &actor.id,
         now_ms: host.now_ms(),
     };
-    Ok(store::put(tx, alias, &row).await?)
+    store::put(tx, alias, &row).await?;
+    let fetched = &new.from_vault;
+    let stored = vaults::put_fields(tx, actor, alias, fetched, row.now_ms).await?;
+    stored.map_err(|fault| {
+        let named = |(_, from): &(&String, &FromVault)| from.vault.trim() == fault.vault;
+        let field = fetched.iter().find(named).or(fetched.iter().next());
+        let field = field.map_or_else(String::new, |(field, _)| field.clone());
+        Unfetched { field, fault }.into()
+    })
+}
+
+/// The same credential with the values of its vaults, for the one token call that needs them. It is never stored.
+///
+/// # Errors
+/// [`Unfetched`] naming the field.
+pub(super) async fn fetched(host: &Host, new: &NewCredential) -> Result<NewCredential, Unfetched> {
+    let mut full = new.clone();
+    for (field, from) in std::mem::take(&mut full.from_vault) {
+        let value = match vaults::fetch(host, &from).await {
+            Ok(value) => value,
+            Err(fault) => return Err(Unfetched { field, fault }),
+        };
+        match field.as_str() {
+            "client_secret" => full.client_secret = value,
+            // What the vendor gave since is newer than what lies in the vault.
+            "refresh_token" if !full.field("refresh_token").is_empty() => {}
+            "refresh_token" => full.refresh_token = Some(value),
+            _ => full.private_key = Some(value),
+        }
+    }
+    Ok(full)
+}
+
+/// Where the fields of an alias's credential are fetched.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn vault_fields(
+    tx: &mut Tx,
+    alias: &AliasId,
+) -> Result<BTreeMap<String, FromVault>, StoreError> {
+    let fields = vaults::fields(tx, alias).await?;
+    Ok(fields
+        .into_iter()
+        .map(|view| (view.field, view.from))
+        .collect())
 }
 
 /// Fills in what a person left empty because it is stored already: secret and key of the same client and grant, never across a
@@ -188,21 +253,30 @@ pub async fn keep_stored(
     alias: &AliasId,
     new: &mut NewCredential,
 ) -> Result<(), CredentialError> {
-    let row = {
+    let (row, fetched) = {
         let mut tx = host.store.read().await?;
-        store::find(&mut tx, alias).await?
+        let row = store::find(&mut tx, alias).await?;
+        (row, vault_fields(&mut tx, alias).await?)
     };
     let Some(row) = row.filter(|row| row.client_id == new.field("client_id")) else {
         return Ok(());
     };
+    let is_same = row.grant_kind == new.grant_kind;
+    for (field, from) in fetched {
+        let is_kept = is_same || field == "client_secret";
+        if is_kept && new.field(&field).is_empty() {
+            new.from_vault.entry(field).or_insert(from);
+        }
+    }
     if new.client_secret.is_empty()
+        && !new.from_vault.contains_key("client_secret")
         && let Some(sealed) = &row.client_secret
     {
         new.client_secret = opened(host, alias, "client_secret_sealed", sealed)?;
     }
-    let is_same = row.grant_kind == new.grant_kind;
     if is_same
         && new.field("private_key").is_empty()
+        && !new.from_vault.contains_key("private_key")
         && let Some(sealed) = &row.private_key
     {
         new.private_key = Some(opened(host, alias, "private_key_sealed", sealed)?);
@@ -234,6 +308,7 @@ pub async fn forget(
     why: &str,
 ) -> Result<(), StoreError> {
     store::forget(tx, alias).await?;
+    vaults::forget_fields(tx, alias).await?;
     let detail = serde_json::json!({"because": why});
     host.audit(
         tx,
@@ -268,7 +343,9 @@ pub async fn find(tx: &mut Tx, alias: &AliasId) -> Result<Option<CredentialView>
     };
     let set_by_name = name(tx, Some(&row.set_by)).await?;
     let connected_by = name(tx, row.connected_by.as_deref()).await?;
-    Ok(Some(view(row, set_by_name, connected_by)))
+    let mut view = view(row, set_by_name, connected_by);
+    view.from_vault = vaults::fields(tx, alias).await?;
+    Ok(Some(view))
 }
 
 async fn name(tx: &mut Tx, id: Option<&str>) -> Result<Option<String>, IdentityError> {
@@ -306,6 +383,7 @@ fn view(row: Row, set_by_name: Option<String>, connected_by: Option<String>) -> 
         connected_as: row.connected_as,
         connected_by,
         connected_at: row.connected_at,
+        from_vault: Vec::new(),
         set_by: row.set_by,
         set_by_name,
         set_at: row.set_at,

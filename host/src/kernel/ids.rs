@@ -79,6 +79,8 @@ ids! {
     ApiTokenId = "tok";
     /// A connection and credential alias.
     AliasId = "alias";
+    /// An external vault.
+    VaultId = "vault";
     /// An organization: one vendor org.
     OrgId = "org";
     /// An integration profile.

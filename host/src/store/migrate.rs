@@ -33,6 +33,7 @@ migrations! {
     16 "0016_way_out";
     17 "0017_supersede";
     18 "0018_imports";
+    19 "0019_vaults";
 }
 
 /// Number of the newest migration of this program, and of the newest one that the database has.

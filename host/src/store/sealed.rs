@@ -37,6 +37,7 @@ pub const COLUMNS: &[Column] = &[
     column("actions", "before_image_sealed", "id"),
     column("mail_servers", "password_sealed", "id"),
     column("webhooks", "secret_sealed", "id"),
+    column("vaults", "token_sealed", "id"),
     column("second_factors", "secret_sealed", "principal_id"),
     column("sign_on", "secret_sealed", "id"),
     column("sign_on_attempts", "bound_sealed", "state_hash"),

@@ -147,6 +147,7 @@ pub(super) const MENU: &[(&str, &[Entry])] = &[
             ("Mail", "/mail", "mail"),
             ("Deliveries", "/deliveries", "archive"),
             ("Webhooks", "/webhooks", "webhook"),
+            ("Vaults", "/vaults", "shield-lock"),
             ("Doctor", "/doctor", "circle-check"),
             ("Components", "/design", "palette"),
         ],
@@ -297,6 +298,14 @@ const DONE: &[(&str, &str)] = &[
         "The trusted authorities are set, and the stored secrets are deleted: reconnect.",
     ),
     ("hosts", "The further hosts are set."),
+    (
+        "vault-set",
+        "The vault is set. The form of a connection offers it beside each secret.",
+    ),
+    (
+        "vault-removed",
+        "The vault is removed, and its token with it.",
+    ),
     (
         "password-set",
         "The password is set. Every other session has ended.",

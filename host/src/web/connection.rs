@@ -24,6 +24,7 @@ use crate::credentials::signin::{CALLBACK_PATH, Callback, SigninView};
 use crate::identity::roles::Permission;
 use crate::kernel::Problem;
 use crate::profiles::signin::{self, Connected, ConnectionView};
+use crate::vaults::service as vaults;
 
 /// How often a live page looks at its sign-in.
 const READ_EVERY: Duration = Duration::from_secs(2);
@@ -95,6 +96,12 @@ async fn page(
 ) -> Result<Response, Error> {
     let connection = signin::connection(host, &visitor.actor, number).await?;
     let manifest = host.connectors.manifest(&connection.profile.connector)?;
+    let is_manager = visitor.actor.may(Permission::ManageProfiles).is_ok();
+    let vaults = if is_manager {
+        vaults::list(host, &visitor.actor).await?
+    } else {
+        Vec::new()
+    };
     let grants = grant_form::forms(&Known {
         manifest: &manifest,
         stored: connection.credential.as_ref(),
@@ -102,6 +109,7 @@ async fn page(
         typed,
         problem: frame.problem.as_ref(),
         callback_url: &connection.callback_url,
+        vaults: &vaults,
         now_ms: host.now_ms(),
     });
     let health = connection

@@ -256,6 +256,7 @@ fn every_address_that_the_command_line_asks_exists() {
         "messages.rs",
         "progress.rs",
         "proxy.rs",
+        "vault.rs",
     ] {
         let code = std::fs::read_to_string(host_folder().join("src/cli").join(file)).unwrap();
         for (method, call) in [("GET", ".get("), ("POST", ".post(")] {

@@ -9,8 +9,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::words;
+use crate::credentials::model::VAULT_FIELDS;
 use crate::credentials::{CredentialView, NewCredential};
 use crate::kernel::Problem;
+use crate::vaults::{FromVault, VaultView};
 
 /// What was typed, by the names of the form's fields.
 pub type Typed = BTreeMap<String, String>;
@@ -75,6 +77,25 @@ pub struct Input {
     pub is_required: bool,
     /// What is wrong with it.
     pub problem: Option<String>,
+    /// Vaults that it could be fetched from; empty for what is no secret.
+    pub vaults: Vec<Choice>,
+    /// It is fetched.
+    pub is_fetched: bool,
+    /// What the vault is asked for.
+    pub query: String,
+    /// Which property of it.
+    pub property: String,
+}
+
+/// A vault to choose.
+#[derive(Clone, Debug, Serialize)]
+pub struct Choice {
+    /// Its name.
+    pub name: String,
+    /// Its kind for people.
+    pub title: &'static str,
+    /// The one that is chosen.
+    pub is_chosen: bool,
 }
 
 /// What a page knows when it shows the forms.
@@ -91,6 +112,8 @@ pub struct Known<'a> {
     pub problem: Option<&'a Problem>,
     /// See [`GrantForm`].
     pub callback_url: &'a str,
+    /// Vaults that secrets can be fetched from.
+    pub vaults: &'a [VaultView],
     /// The host's clock.
     pub now_ms: i64,
 }
@@ -104,6 +127,18 @@ pub fn credential(typed: &Typed) -> NewCredential {
             .filter(|t| !t.is_empty())
             .map(Zeroizing::new)
     };
+    let from_vault = VAULT_FIELDS
+        .into_iter()
+        .filter(|field| !text(&format!("vault_{field}")).is_empty())
+        .map(|field| {
+            let from = FromVault {
+                vault: text(&format!("vault_{field}")),
+                query: text(&format!("query_{field}")),
+                property: text(&format!("property_{field}")),
+            };
+            (field.to_owned(), from)
+        })
+        .collect();
     NewCredential {
         grant_kind: text("grant"),
         client_id: text("client_id"),
@@ -112,6 +147,7 @@ pub fn credential(typed: &Typed) -> NewCredential {
         username: Some(text("username")).filter(|t| !t.is_empty()),
         private_key: secret("private_key"),
         without_pkce: typed.contains_key("without_pkce"),
+        from_vault,
     }
 }
 
@@ -193,6 +229,12 @@ fn input(known: &Known<'_>, offer: &GrantOffer, name: &'static str) -> Input {
         name == "client_id" || name == "client_secret" || stored.grant == offer.id.as_str()
     });
     let kept = stored.and_then(|stored| kept(stored, name, known.now_ms));
+    let place = place(known, stored, name);
+    let vaults = if is_secret {
+        choices(known.vaults, &place.vault)
+    } else {
+        Vec::new()
+    };
     let hint = words.map_or(hint, |words| words.hint.as_str());
     let plain = stored.map_or("", |stored| match name {
         "client_id" => stored.client_id.as_str(),
@@ -217,13 +259,58 @@ fn input(known: &Known<'_>, offer: &GrantOffer, name: &'static str) -> Input {
         },
         is_secret,
         is_area: name == "private_key",
-        is_required: offer.wants(name) && kept.is_none(),
+        // Where it can be fetched instead, the browser cannot judge it.
+        is_required: offer.wants(name) && kept.is_none() && vaults.is_empty(),
         problem: at(known.problem, name),
+        is_fetched: vaults.iter().any(|vault| vault.is_chosen),
+        vaults,
+        query: place.query,
+        property: place.property,
     }
+}
+
+/// Where a secret is fetched: as typed, else as stored.
+fn place(known: &Known<'_>, stored: Option<&CredentialView>, name: &str) -> FromVault {
+    if known.typed.contains_key("grant") {
+        let text = |part: &str| {
+            let typed = known.typed.get(&format!("{part}_{name}"));
+            typed.cloned().unwrap_or_default()
+        };
+        return FromVault {
+            vault: text("vault"),
+            query: text("query"),
+            property: text("property"),
+        };
+    }
+    let fields = stored.map(|stored| stored.from_vault.as_slice());
+    let field = fields
+        .unwrap_or_default()
+        .iter()
+        .find(|view| view.field == name);
+    field.map(|view| view.from.clone()).unwrap_or_default()
+}
+
+fn choices(vaults: &[VaultView], chosen: &str) -> Vec<Choice> {
+    vaults
+        .iter()
+        .map(|vault| Choice {
+            name: vault.name.clone(),
+            title: vault.title,
+            is_chosen: vault.name == chosen,
+        })
+        .collect()
 }
 
 /// What is said of a stored secret: never a part that would help anybody.
 fn kept(stored: &CredentialView, name: &str, now_ms: i64) -> Option<String> {
+    if let Some(view) = stored.from_vault.iter().find(|view| view.field == name) {
+        let by = view.set_by.as_deref().unwrap_or("somebody");
+        let when = words::distance(now_ms - view.set_at);
+        return Some(format!(
+            "From the vault {} by the query {}, set {when} by {by}",
+            view.from.vault, view.from.query
+        ));
+    }
     let what = match name {
         "client_secret" => stored
             .client_secret_ends_in
@@ -277,6 +364,7 @@ mod tests {
             typed,
             problem,
             callback_url: "https://seatwise.example.com/connect/callback",
+            vaults: &[],
             now_ms: 0,
         })
     }

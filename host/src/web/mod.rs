@@ -46,6 +46,7 @@ mod sign_on;
 mod signin;
 mod sources;
 mod tokens;
+mod vaults;
 mod webhooks;
 
 mod connect;

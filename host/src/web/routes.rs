@@ -190,6 +190,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::mail::routes());
     all.extend(super::deliveries::routes());
     all.extend(super::webhooks::routes());
+    all.extend(super::vaults::routes());
     all.extend(super::account::routes());
     all.extend(super::access::routes());
     all.extend(super::sign_on::routes());

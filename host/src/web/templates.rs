@@ -92,6 +92,7 @@ templates![
     "pages/subscriptions",
     "pages/supersede",
     "pages/tokens",
+    "pages/vaults",
     "pages/webhook",
     "pages/webhooks",
     "partials/brand",

@@ -4,7 +4,12 @@
 //! device code and the typed secret are sealed and gone once the sign-in ends; a code goes to the login host that was asked, and to no
 //! other; nothing is stored as a credential here.
 
+mod look;
 mod store;
+
+pub use look::{Look, begun_by, looked};
+
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +23,7 @@ use zeroize::Zeroizing;
 use super::grants::client;
 use super::model::{NewCredential, SigninEvent, SigninFault, SigninState};
 use super::proof::{self, Trial};
-use super::service::CredentialError;
+use super::service::{CredentialError, fetched};
 use super::token::{self, Ask, Proof};
 use super::{consent_page, device};
 use crate::app::host::Host;
@@ -27,8 +32,9 @@ use crate::identity::roles::{Actor, Via};
 use crate::kernel::clock::MINUTE_MS;
 use crate::kernel::digest::sha256_hex;
 use crate::kernel::seal::{Place, SealError};
-use crate::kernel::{AliasId, PrincipalId, Problem, ProfileId, SigninId};
+use crate::kernel::{AliasId, Problem, ProfileId, SigninId};
 use crate::store::{StoreError, Tx};
+use crate::vaults::FromVault;
 use store::{NewRow, Row};
 
 /// How long a person has to come back with a code. Vendors' codes live about as long.
@@ -113,6 +119,8 @@ struct Offer {
     goes_to: String,
     verifier: Option<String>,
     device_code: Option<String>,
+    #[serde(default)]
+    from_vault: BTreeMap<String, FromVault>,
 }
 
 impl Drop for Offer {
@@ -151,12 +159,14 @@ pub async fn begin(
     };
     let now_ms = host.now_ms();
     let id = SigninId::mint(now_ms, &*host.chance);
+    // Fetched now, though only a device's code needs it: a vault that says no shows itself before the person leaves.
+    let full = fetched(host, new).await?;
     let ask = Ask {
         manifest,
         login_url: subject.login_url,
         kind,
         client_id: new.field("client_id"),
-        client_secret: &new.client_secret,
+        client_secret: &full.client_secret,
         proof: Proof::Client,
     };
     let refused = |failure| proof::refused(manifest, &failure);
@@ -166,6 +176,7 @@ pub async fn begin(
     };
     let client = client(host, subject.alias).await.map_err(refused)?;
     let mut offer = Offer::default();
+    offer.from_vault.clone_from(&new.from_vault);
     new.client_secret
         .as_str()
         .clone_into(&mut offer.client_secret);
@@ -378,6 +389,7 @@ async fn take(tx: &mut Tx, host: &Host, row: Row) -> Result<Taken, CredentialErr
         client_id: row.client_id,
         client_secret: Zeroizing::new(offer.client_secret.clone()),
         without_pkce: !row.uses_pkce,
+        from_vault: offer.from_vault.clone(),
         ..NewCredential::default()
     };
     let login_url = Url::parse(&row.login_url).map_err(|_| SigninFault::Unusable)?;
@@ -428,12 +440,13 @@ pub async fn exchanged(
         .as_deref()
         .filter(|code| !code.is_empty() && code.len() <= MOST)
         .ok_or(SigninFault::Unusable)?;
+    let full = fetched(host, &taken.new).await?;
     let ask = Ask {
         manifest,
         login_url,
         kind: taken.kind,
         client_id: &taken.new.client_id,
-        client_secret: &taken.new.client_secret,
+        client_secret: &full.client_secret,
         proof: Proof::Code {
             code,
             redirect_uri: &taken.redirect_uri,
@@ -444,101 +457,6 @@ pub async fn exchanged(
     let answer = token::ask(&client, &ask).await.map_err(refused)?;
     taken.new.refresh_token.clone_from(&answer.refresh_token);
     proof::weighed(host, alias, manifest, login_url, taken.kind, answer).await
-}
-
-/// How a look at a device's sign-in ended.
-pub enum Look {
-    /// Look again at this time, host's clock.
-    Again(i64),
-    /// It ended before, or does not exist.
-    Ended,
-    /// The person confirmed the code.
-    Confirmed(Box<(Taken, Trial)>),
-}
-
-/// Who began a sign-in, and for which profile; `None` once it ended.
-///
-/// # Errors
-/// The database's own.
-pub async fn begun_by(
-    host: &Host,
-    id: &str,
-) -> Result<Option<(PrincipalId, ProfileId)>, StoreError> {
-    let mut tx = host.store.read().await?;
-    let row = store::find(&mut tx, id).await?;
-    Ok(row
-        .filter(|row| row.state == SigninState::Waiting)
-        .map(|row| (row.principal, row.profile)))
-}
-
-/// Looks once whether the person has confirmed a device's code.
-///
-/// # Errors
-/// The vendor's no, with which the sign-in has ended.
-pub async fn looked(
-    host: &Host,
-    alias: &AliasId,
-    manifest: &Manifest,
-    login_url: &Url,
-    id: &str,
-) -> Result<Look, CredentialError> {
-    let row = {
-        let mut tx = host.store.read().await?;
-        store::find(&mut tx, id).await?
-    };
-    let Some(row) = row.filter(|row| row.state == SigninState::Waiting) else {
-        return Ok(Look::Ended);
-    };
-    let id = row.id.clone();
-    let now_ms = host.now_ms();
-    if row.expires_at <= now_ms {
-        return refuse(host, &id, SigninFault::TimedOut.into()).await;
-    }
-    if row.login_url != login_url.as_str() {
-        return refuse(host, &id, SigninFault::Changed.into()).await;
-    }
-    let sealed = row.offer.as_deref().ok_or(SigninFault::Unusable)?;
-    let offer = unseal(host, &id, sealed)?;
-    let ask = Ask {
-        manifest,
-        login_url,
-        kind: GrantKind::DeviceCode,
-        client_id: &row.client_id,
-        client_secret: &offer.client_secret,
-        proof: Proof::Device(offer.device_code.as_deref().unwrap_or_default()),
-    };
-    let client = match client(host, alias).await {
-        Ok(client) => client,
-        Err(failure) => return refuse(host, &id, proof::refused(manifest, &failure)).await,
-    };
-    let answer = match token::ask(&client, &ask).await {
-        Ok(answer) => answer,
-        Err(failure) => {
-            use seatwise_runtime::contract::types::FailureKind::{RateLimited, Transient};
-            // RFC 8628 §3.5: five seconds more from then on.
-            let longer = if failure.code == "slow_down" { 5 } else { 0 };
-            let waits = failure.code == "authorization_pending"
-                || matches!(failure.kind, RateLimited | Transient);
-            if !waits {
-                return refuse(host, &id, proof::refused(manifest, &failure)).await;
-            }
-            let interval_s = row.interval_s + longer;
-            if longer > 0 {
-                let mut tx = host.store.begin().await?;
-                store::slow_down(&mut tx, &id, interval_s).await?;
-                tx.commit().await?;
-            }
-            return Ok(Look::Again(now_ms.saturating_add(interval_s * 1_000)));
-        }
-    };
-    let mut tx = host.store.begin().await?;
-    let mut taken = take(&mut tx, host, row).await?;
-    tx.commit().await?;
-    taken.new.refresh_token.clone_from(&answer.refresh_token);
-    match proof::weighed(host, alias, manifest, login_url, taken.kind, answer).await {
-        Ok(trial) => Ok(Look::Confirmed(Box::new((taken, trial)))),
-        Err(error) => refuse(host, &id, error).await,
-    }
 }
 
 /// Ends a sign-in: connected, or why not. What was sealed for it is gone.
