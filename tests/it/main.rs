@@ -29,6 +29,7 @@ mod sign_ins;
 mod sources;
 mod stalls;
 mod store;
+mod subscriptions;
 mod sync;
 mod told;
 mod vaults;

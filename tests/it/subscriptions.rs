@@ -1,0 +1,79 @@
+//! The list of subscriptions over what a real download has stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use seatwise::entitlements::accounts;
+use seatwise::entitlements::subscriptions::{self, AttributeIs, Filter};
+use seatwise::kernel::faults::NoFaults;
+use seatwise::sync::RunState;
+use seatwise_practice_org_salesforce::{Crowd, OrgSpec};
+use seatwise_tests::database::on_both;
+use seatwise_tests::world::{T0_MS, World};
+
+fn crowd() -> OrgSpec {
+    let mut spec = OrgSpec::new("00D5g0000000001EAA", "Org", "org.my.salesforce.com");
+    spec.crowd = Some(Crowd {
+        as_of_ms: Some(T0_MS),
+        ..Crowd::new(120, 7)
+    });
+    spec
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscriptions_are_found_by_what_the_vendor_tells_of_their_holders() {
+    on_both(|database| async move {
+        let world = World::new(&database, crowd(), Arc::new(NoFaults)).await;
+        assert_eq!(world.collect().await.state, RunState::Complete);
+        let list = async |attribute: Option<AttributeIs>| {
+            let filter = Filter {
+                attribute,
+                ..Filter::default()
+            };
+            subscriptions::list_subscriptions(&world.host, &world.ana, &filter, None, 500)
+                .await
+                .expect("Ana may read")
+                .rows
+        };
+        let mut expected: BTreeMap<(String, String), BTreeSet<(String, String)>> = BTreeMap::new();
+        for row in list(None).await {
+            let held = (row.account_id.clone(), row.identifier.clone());
+            let org = &row.organization_id;
+            let account = accounts::get_account(&world.host, &world.ana, org, &row.account_id)
+                .await
+                .expect("the account is there");
+            let mut told: Vec<(String, String)> = account.attributes.into_iter().collect();
+            told.extend(row.label.map(|label| ("licence".to_owned(), label)));
+            for one in told {
+                expected.entry(one).or_default().insert(held.clone());
+            }
+        }
+        let names = subscriptions::attribute_names(&world.host, &world.ana)
+            .await
+            .expect("Ana may read");
+        for asked in ["company", "department", "user_type", "licence"] {
+            assert!(names.iter().any(|name| name == asked), "{names:?}");
+            assert!(expected.keys().any(|(name, _)| name == asked), "{asked}");
+        }
+        for (name, value) in expected.keys() {
+            let found = list(AttributeIs::of(name, &value.to_ascii_uppercase())).await;
+            let found: BTreeSet<(String, String)> = found
+                .into_iter()
+                .map(|row| (row.account_id, row.identifier))
+                .collect();
+            let same_but_for_case: BTreeSet<(String, String)> = expected
+                .iter()
+                .filter(|((n, v), _)| n == name && v.eq_ignore_ascii_case(value))
+                .flat_map(|(_, holders)| holders.clone())
+                .collect();
+            assert_eq!(found, same_but_for_case, "{name}={value}");
+        }
+        assert!(
+            list(AttributeIs::of("department", "nobody's"))
+                .await
+                .is_empty()
+        );
+        assert_eq!(AttributeIs::of("a\"; drop", "x"), None);
+    })
+    .await;
+}
