@@ -63,6 +63,8 @@ async function survey(who) {
           name: field.name, kind: field.tagName === "INPUT" ? field.type : field.tagName.toLowerCase(), value: field.value, is_set: field.checked,
         })),
       }));
+      // A form that only asks, as it stands, is a link too.
+      for (const form of parsed.querySelectorAll("form[method=get][action^='/']")) links.push(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
       return { links, forms };
     }, await answer.text());
     waiting.push(...found.links.map((href) => href.split("#")[0]));
