@@ -361,7 +361,7 @@ async fn a_second_org_takes_the_answers_over_and_never_address_or_secret() {
         assert!(child.credential.is_none());
         let limits = ana.get(&task("limits")).await;
         assert!(
-            limits.text.contains("40 Taken over from Org."),
+            limits.text.contains("40. Taken over from Org."),
             "{}",
             limits.text
         );
