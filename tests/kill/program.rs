@@ -28,7 +28,7 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// With Ana, and one published profile for the org, whose first run nobody has begun.
+    /// With Ana, an administrator so that `serve` hands her a token, and one published profile for the org, whose first run nobody has begun.
     pub async fn with_due_run(engine: Engine, org: &Running, app: App) -> Self {
         let installation = Self {
             folder: folder(),
@@ -51,7 +51,7 @@ impl Installation {
             kind: PrincipalKind::Person,
             name: "Ana".to_owned(),
             email: Some("ana@company.example".to_owned()),
-            roles: [Role::SamIntegrator, Role::SamAdmin].into(),
+            roles: [Role::SamIntegrator, Role::SamAdmin, Role::Admin].into(),
         };
         let id = identity::create_principal(&host, &Actor::system(), new)
             .await
