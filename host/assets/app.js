@@ -68,7 +68,7 @@
   document.querySelectorAll("form[data-keep]").forEach(function (form) {
     var key = "typed:" + form.getAttribute("action");
     var fields = Array.prototype.filter.call(form.elements, function (field) {
-      return field.name && field.type !== "hidden" && field.type !== "password" && field.type !== "submit";
+      return field.name && ["hidden", "password", "submit", "file"].indexOf(field.type) < 0 && !("secret" in field.dataset);
     });
     var saved = window.location.search.indexOf("done=") >= 0 || form.querySelector("[aria-invalid]");
     var kept = saved ? null : JSON.parse(window.sessionStorage.getItem(key) || "null");

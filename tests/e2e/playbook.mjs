@@ -27,6 +27,7 @@ function started(binary, words, wanted) {
   return { child, found };
 }
 
+const RUN_AS = "reader@example.com";
 const ORG = { url: /answers at (\S+)/, id: /client id\s+(\S+)/, secret: /client secret\s+(.+)/, target: /--allow-target (\S+)/ };
 
 export async function playbook(binary, browser) {
@@ -141,6 +142,60 @@ export async function playbook(binary, browser) {
     await settled();
     console.log(`# ${count} clicks and fields for the second org`);
     assert.ok(count < MOST_SECOND, `${count}`);
+  });
+
+  await check("a_person_consents_at_the_vendor_and_comes_back_into_the_task", async () => {
+    const trusts = await fetch(`${second.url}/_practice/apps/${encodeURIComponent(second.id)}`, {
+      method: "POST",
+      body: JSON.stringify({ redirect_uris: [`${origin}/connect/callback`] }),
+    });
+    assert.equal(trusts.status, 200);
+    const own = await window(browser, origin, { javaScriptEnabled: false, storageState: await context.storageState() });
+    const there = own.page;
+    const press = (role, name) => there.getByRole(role, { name }).first().click();
+    await there.goto(`${origin}/connect`);
+    await press("button", "Connect an org afresh");
+    const task = there.url().replace(/playbook.*$/, "playbook/sign-in");
+    await there.goto(task);
+    await there.getByLabel("How it signs in").selectOption("authorization-code");
+    await press("button", "Choose");
+    await there.getByLabel("My Domain URL").fill(second.url);
+    await there.getByLabel("Consumer key").fill(second.id);
+    await there.getByLabel("Consumer secret").fill(second.secret);
+    await shot(there, "playbook-sign-in-code");
+    await press("button", /^Sign in with /);
+    await press("link", /^Sign in at /);
+    await there.getByLabel("Username").fill(RUN_AS);
+    await press("button", "Log In");
+    await press("button", "Deny");
+    // The task says what happened, and keeps what was typed.
+    assert.match(await there.title(), /^Error: Sign in/);
+    assert.match(await there.locator("#problem").innerText(), /Start again and press Allow/);
+    assert.equal(await there.getByLabel("Consumer key").inputValue(), second.id);
+    assert.equal(await there.getByLabel("Consumer secret").inputValue(), "");
+    await there.getByLabel("Consumer secret").fill(second.secret);
+    await press("button", /^Sign in with /);
+    await press("link", /^Sign in at /);
+    await there.getByLabel("Username").fill(RUN_AS);
+    await press("button", "Log In");
+    await press("button", "Allow");
+    assert.equal(there.url(), `${task}?done=connected`);
+    assert.match(await there.locator("main").innerText(), new RegExp(`The token belongs to ${RUN_AS.replaceAll(".", "\\.")}`));
+    await press("button", "Run all checks");
+    for (let looks = 0; (await there.getByRole("link", { name: "Continue", exact: true }).count()) === 0; looks += 1) {
+      assert.ok(looks < 60, "the checks end");
+      await there.waitForTimeout(500);
+      await there.reload();
+    }
+    assert.match(await there.locator(".checks").innerText(), /is connected already, by PRF0001002/);
+    const wide = await window(browser, origin, { bypassCSP: true, storageState: await own.context.storageState() });
+    for (const grant of ["client-credentials", "authorization-code", "jwt-bearer", "refresh-token", "device-code"]) {
+      await wide.page.goto(`${task}?grant=${grant}`);
+      found.push(...(await findings(wide.page)).map((finding) => `sign-in by ${grant}: ${finding}`));
+      await shot(wide.page, `playbook-sign-in-${grant}`);
+    }
+    await wide.context.close();
+    await own.context.close();
   });
 
   await check("what_was_typed_and_not_saved_survives_back_and_forward", async () => {

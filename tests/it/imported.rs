@@ -15,6 +15,7 @@ use seatwise::kernel::clock::{DAY_MS, SetClock};
 use seatwise::kernel::faults::NoFaults;
 use seatwise::reclamation::rules;
 use seatwise::sync::{RunState, RunView, service as runs};
+use seatwise_tests::browser::Browser;
 use seatwise_tests::company::{Company, Contract};
 use seatwise_tests::database::{Database, on_both};
 use seatwise_tests::world::{self, T0_MS, facts, person};
@@ -128,6 +129,17 @@ async fn a_file_is_previewed_mapped_and_imported_whole_or_not_at_all_and_undone_
         assert_eq!(code(refused), "identity.denied");
         let taken = imports::create_source(&desk.host, &desk.ana, "Board", "Acme").await;
         assert_eq!(code(taken), "profile.name_taken");
+        // What only a vendor could answer says what this source is, and leads to where files are brought.
+        let ana = Browser::of(&desk.host, &desk.ana).await;
+        for page in ["connection", "playbook", "playbook/sign-in", "proxy"] {
+            let shown = ana.get(&format!("/profiles/{}/{page}", desk.source)).await;
+            assert_eq!(shown.status.as_u16(), 409, "{page}");
+            for said in ["an imported source", "href=\"/imports\""] {
+                assert!(shown.text.contains(said), "{page}: {said} in {}", shown.text);
+            }
+        }
+        let all = ana.get("/profiles").await.text;
+        assert!(all.contains(&format!("href=\"/imports/{}\"", desk.source)), "{all}");
 
         // Another encoding is named, never guessed.
         let windows: Vec<u8> = FIRST.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();

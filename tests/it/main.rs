@@ -25,6 +25,7 @@ mod refusals;
 mod runs;
 mod salesforce_manifest;
 mod scripted;
+mod sharing;
 mod sign_ins;
 mod sources;
 mod stalls;

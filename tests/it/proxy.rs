@@ -13,7 +13,8 @@ use seatwise::identity::service as identity;
 use seatwise::kernel::clock::SetClock;
 use seatwise::kernel::faults::NoFaults;
 use seatwise::kernel::{AliasId, IntoProblem as _, Problem};
-use seatwise::profiles::playbook::save::{Seen, SignIn, save_sign_in};
+use seatwise::profiles::playbook::save::Seen;
+use seatwise::profiles::playbook::sign_in::{SignIn, save_sign_in};
 use seatwise::profiles::service::{self as profiles, NewProfile};
 use seatwise::profiles::way;
 use seatwise::sync::service as runs;
@@ -361,10 +362,12 @@ async fn another_login_address_takes_no_stored_secret_along() {
         let profile = company.profile("Acme", ORG, None).await;
         let to_other = |client_secret: &str| SignIn {
             login_url: format!("https://{UNKNOWN}:{}", company.https),
-            grant: "client-credentials".to_owned(),
-            client_id: company.client.0.clone(),
-            client_secret: client_secret.to_owned().into(),
-            refresh_token: None,
+            new: NewCredential {
+                grant_kind: "client-credentials".to_owned(),
+                client_id: company.client.0.clone(),
+                client_secret: client_secret.to_owned().into(),
+                ..NewCredential::default()
+            },
         };
         let save = async |typed: SignIn| {
             let seen = Seen::Version(0);

@@ -111,4 +111,34 @@ impl Browser {
             .expect("the request is well-formed");
         self.send(request).await
     }
+
+    /// Sends a form that carries a file: its fields, then the file's field and its text.
+    ///
+    /// # Panics
+    /// When the address cannot be asked.
+    pub async fn post_with_file(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, text): (&str, &str),
+    ) -> Page {
+        let own = [("csrf", self.csrf.as_str())];
+        let mut body = String::new();
+        for (name, value) in own.iter().chain(fields) {
+            body.push_str(&format!(
+                "--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            ));
+        }
+        body.push_str(&format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a.pem\"\r\n\r\n{text}\r\n--edge--\r\n"
+        ));
+        let request = Request::post(path)
+            .header(header::COOKIE, &self.cookie)
+            .header(header::HOST, "127.0.0.1")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=edge")
+            .header("sec-fetch-site", "same-origin")
+            .body(Body::from(body))
+            .expect("the request is well-formed");
+        self.send(request).await
+    }
 }

@@ -249,15 +249,13 @@ pub(super) async fn vault_fields(
 /// # Errors
 /// [`CredentialError::Seal`] when the stored one does not open, and the database's own.
 pub async fn keep_stored(
+    tx: &mut Tx,
     host: &Host,
     alias: &AliasId,
     new: &mut NewCredential,
 ) -> Result<(), CredentialError> {
-    let (row, fetched) = {
-        let mut tx = host.store.read().await?;
-        let row = store::find(&mut tx, alias).await?;
-        (row, vault_fields(&mut tx, alias).await?)
-    };
+    let row = store::find(tx, alias).await?;
+    let fetched = vault_fields(tx, alias).await?;
     let Some(row) = row.filter(|row| row.client_id == new.field("client_id")) else {
         return Ok(());
     };

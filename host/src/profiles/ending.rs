@@ -9,6 +9,7 @@ use super::error::ProfileError;
 use super::model::ProfileState;
 use super::playbook::store as playbook;
 use super::service::need;
+use super::sharing;
 use super::store::{self, ProfileRow};
 use crate::aliases;
 use crate::app::host::Host;
@@ -36,6 +37,31 @@ pub struct Ending {
     pub stays: Vec<String>,
 }
 
+/// Which other profiles have the same alias.
+enum Held {
+    /// Numbers of those that have not ended.
+    Live(Vec<String>),
+    /// Only ended ones.
+    Ended,
+    /// None.
+    Alone,
+}
+
+async fn held_by_others(tx: &mut Tx, row: &ProfileRow) -> Result<Held, ProfileError> {
+    let live = sharing::sharers(tx, row).await?;
+    if !live.is_empty() {
+        return Ok(Held::Live(
+            live.into_iter().map(|other| other.number).collect(),
+        ));
+    }
+    let all = store::of_alias(tx, &row.alias).await?;
+    Ok(if all.len() > 1 {
+        Held::Ended
+    } else {
+        Held::Alone
+    })
+}
+
 async fn children(tx: &mut Tx, row: &ProfileRow) -> Result<Vec<String>, ProfileError> {
     Ok(aliases::service::list(tx)
         .await?
@@ -61,21 +87,39 @@ pub async fn preview(host: &Host, actor: &Actor, key: &str) -> Result<Ending, Pr
     let has_secret = credentials::service::find(&mut tx, &row.alias)
         .await?
         .is_some();
-    let children = children(&mut tx, &row).await?;
     let is_deleted = row.state == ProfileState::Draft;
+    let held = held_by_others(&mut tx, &row).await?;
+    let children = match held {
+        Held::Alone => children(&mut tx, &row).await?,
+        _ => Vec::new(),
+    };
     let mut goes = Vec::new();
     let mut stays = Vec::new();
-    if has_secret {
-        goes.push("The sealed secret and every token".to_owned());
+    let using = match &held {
+        Held::Live(others) => Some(others.join(", ")),
+        Held::Ended | Held::Alone => None,
+    };
+    match &using {
+        Some(others) => stays.push(format!(
+            "The alias {}, its connection and its secret, which {others} uses as well",
+            row.alias_name
+        )),
+        None if has_secret => goes.push("The sealed secret and every token".to_owned()),
+        None => {}
     }
     if is_deleted {
-        goes.extend([
-            format!(
-                "The draft {} with its answers, checks and hand-over links",
-                row.number
-            ),
-            format!("Its alias {} with the connection", row.alias_name),
-        ]);
+        goes.push(format!(
+            "The draft {} with its answers, checks and hand-over links",
+            row.number
+        ));
+        match held {
+            Held::Alone => goes.push(format!("Its alias {} with the connection", row.alias_name)),
+            Held::Ended => stays.push(format!(
+                "The alias {}, to which ended profiles belong",
+                row.alias_name
+            )),
+            Held::Live(_) => {}
+        }
     } else {
         goes.extend([
             "The schedule: it collects no more".to_owned(),
@@ -117,8 +161,9 @@ pub async fn delete_draft(host: &Host, actor: &Actor, key: &str) -> Result<(), P
     if row.state != ProfileState::Draft {
         return Err(ProfileError::NotDraft);
     }
+    let is_alone = matches!(held_by_others(&mut tx, &row).await?, Held::Alone);
     let children = children(&mut tx, &row).await?;
-    if !children.is_empty() {
+    if is_alone && !children.is_empty() {
         return Err(ProfileError::HasChildren(children.join(", ")));
     }
     forget_secret(host, &mut tx, actor, &row, "the draft was deleted").await?;
@@ -134,7 +179,7 @@ pub async fn delete_draft(host: &Host, actor: &Actor, key: &str) -> Result<(), P
     Ok(tx.commit().await?)
 }
 
-/// Deletes the secret of a profile that ends.
+/// Deletes the secret of a profile that ends, unless another one that has not ended uses it as well.
 pub(super) async fn forget_secret(
     host: &Host,
     tx: &mut Tx,
@@ -142,7 +187,8 @@ pub(super) async fn forget_secret(
     row: &ProfileRow,
     why: &str,
 ) -> Result<(), ProfileError> {
-    if credentials::service::find(tx, &row.alias).await?.is_some() {
+    let is_used = !sharing::sharers(tx, row).await?.is_empty();
+    if !is_used && credentials::service::find(tx, &row.alias).await?.is_some() {
         credentials::service::forget(tx, host, actor, &row.alias, why).await?;
     }
     Ok(())

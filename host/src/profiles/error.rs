@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::imported::is_imported;
 use super::model::ProfileFault;
 use super::schedule::ScheduleError;
 use super::store::CheckView;
@@ -104,7 +105,7 @@ pub enum ProfileError {
     #[error("there is no profile `{0}`")]
     NotFound(String),
     /// A source without a connector has nothing to ask.
-    #[error("{0} is brought by files: there is no vendor to ask")]
+    #[error("{0} is an imported source: files bring its rows, and there is no vendor to ask")]
     Imported(String),
     /// Another profile or alias has this name.
     #[error("there is a profile or alias named `{0}` already")]
@@ -151,6 +152,14 @@ pub enum ProfileError {
     /// Sign-in and prices of a published profile are changed elsewhere.
     #[error("the profile is published, so this task is closed")]
     NotDraft,
+    /// The connection is another profile's as well, which is live.
+    #[error("the connection belongs to {number} {name} as well, which is live")]
+    Shared {
+        /// Its number.
+        number: String,
+        /// Its name.
+        name: String,
+    },
     /// Child aliases take values over from it.
     #[error("other aliases take values over from it: {0}")]
     HasChildren(String),
@@ -180,7 +189,7 @@ pub enum ProfileError {
     Connection(#[from] ConnectionError),
     /// The connector cannot be used.
     #[error(transparent)]
-    Connector(#[from] ConnectorError),
+    Connector(ConnectorError),
     /// The vendor or the connector failed.
     #[error("{}", .0.message)]
     Vendor(Problem),
@@ -190,6 +199,16 @@ pub enum ProfileError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ConnectorError> for ProfileError {
+    /// What only a vendor could do is refused alike wherever it is asked of a source without a connector.
+    fn from(error: ConnectorError) -> Self {
+        match error {
+            ConnectorError::Unknown(id) if is_imported(&id) => Self::Imported("this".to_owned()),
+            other => Self::Connector(other),
+        }
+    }
 }
 
 impl IntoProblem for ProfileError {
@@ -265,6 +284,12 @@ impl IntoProblem for ProfileError {
                 409,
                 message,
                 "Change the sign-in on the profile's page, and prices among the entitlements",
+            ),
+            Self::Shared { .. } => Problem::new(
+                "playbook.shared",
+                409,
+                message,
+                "Reconnect it on that profile's page Connection, or end that profile first",
             ),
             Self::HasChildren(_) => Problem::new(
                 "profile.has_children",

@@ -14,6 +14,7 @@ pub mod playbook;
 pub mod preflight;
 pub mod schedule;
 pub mod service;
+pub mod sharing;
 pub mod signin;
 mod source;
 mod store;

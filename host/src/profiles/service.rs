@@ -7,6 +7,7 @@ use super::acting;
 use super::ending;
 use super::imported;
 use super::model::{self, ProfileEvent, WriteMode};
+use super::playbook::repeat::in_words;
 use super::playbook::service::{effective, inherit};
 use super::preflight::{self, Need};
 use super::schedule;
@@ -39,6 +40,8 @@ pub struct ProfileView {
     pub name: String,
     /// Connector id.
     pub connector: String,
+    /// Files bring its rows: there is no vendor to ask, and no connection.
+    pub is_imported: bool,
     /// Its alias.
     pub alias: String,
     /// The parent, for a child alias.
@@ -63,6 +66,8 @@ pub struct ProfileView {
     pub schedule: String,
     /// Its zone.
     pub zone: String,
+    /// Both in words.
+    pub schedule_in_words: String,
     /// Milliseconds UTC.
     pub next_run_at: Option<i64>,
     /// API calls used and allowed, as last told.
@@ -117,6 +122,8 @@ pub struct AliasLine {
     pub number: String,
     /// Draft, published, paused, archived.
     pub state: &'static str,
+    /// Further profiles that use it, each with its state.
+    pub others: Vec<(String, &'static str)>,
     /// Where it signs in.
     pub login_url: String,
     /// The connected org.
@@ -141,8 +148,15 @@ pub async fn list_aliases(host: &Host, actor: &Actor) -> Result<Vec<AliasLine>, 
         if imported::is_imported(&alias.connector) {
             continue;
         }
-        // The newest profile of an alias speaks for it.
-        let Some(row) = rows.iter().rev().find(|row| row.alias == alias.id) else {
+        // The live profile of an alias speaks for it, else its newest.
+        let of_alias = || rows.iter().rev().filter(|row| row.alias == alias.id);
+        let live = of_alias().find(|row| {
+            matches!(
+                row.state,
+                model::ProfileState::Published | model::ProfileState::Paused
+            )
+        });
+        let Some(row) = live.or_else(|| of_alias().next()) else {
             continue;
         };
         let credential = credentials::service::find(&mut tx, &alias.id).await?;
@@ -167,6 +181,10 @@ pub async fn list_aliases(host: &Host, actor: &Actor) -> Result<Vec<AliasLine>, 
             })
             .collect();
         lines.push(AliasLine {
+            others: of_alias()
+                .filter(|other| other.id != row.id)
+                .map(|other| (other.number.clone(), other.state.as_str()))
+                .collect(),
             number: row.number.clone(),
             state: row.state.as_str(),
             login_url: row.login_url.clone(),
@@ -455,6 +473,7 @@ async fn view(tx: &mut Tx, row: ProfileRow) -> Result<ProfileView, ProfileError>
         id: row.id,
         number: row.number,
         name: row.name,
+        is_imported: imported::is_imported(&row.connector),
         connector: row.connector,
         alias: row.alias_name,
         parent_alias: row.parent_alias_name,
@@ -466,6 +485,7 @@ async fn view(tx: &mut Tx, row: ProfileRow) -> Result<ProfileView, ProfileError>
         write_mode: row.write_mode.as_str(),
         attention,
         needs,
+        schedule_in_words: in_words(&row.schedule_cron, &row.schedule_zone),
         schedule: row.schedule_cron,
         zone: row.schedule_zone,
         next_run_at: row.next_run_at,

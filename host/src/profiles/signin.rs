@@ -12,9 +12,10 @@ use serde_json::json;
 use url::Url;
 
 use super::error::ProfileError;
-use super::model;
+use super::model::{self, ProfileState};
 use super::service::{ProfileView, get, need, read};
-use super::store::{self, ProfileRow};
+use super::sharing;
+use super::store::ProfileRow;
 use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::connections;
@@ -148,7 +149,10 @@ pub async fn connect(
     let row = read(host, key).await?;
     let manifest = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
-    service::keep_stored(host, &row.alias, &mut new).await?;
+    {
+        let mut tx = host.store.read().await?;
+        service::keep_stored(&mut tx, host, &row.alias, &mut new).await?;
+    }
     let kind = new
         .judged(&manifest)
         .map_err(credentials::CredentialError::from)?
@@ -156,20 +160,33 @@ pub async fn connect(
     let way = way_of(host, &row).await?;
     super::draft::allowed(host, &manifest, kind.as_str(), &login_url, &way)?;
     if kind.needs_consent() {
-        let subject = Subject {
-            profile: &row.id,
-            alias: &row.alias,
-            login_url: &login_url,
-        };
-        let id = signin::begin(host, actor, &manifest, &subject, &new).await?;
-        if kind == GrantKind::DeviceCode {
-            look_again(host, &id, host.now_ms()).await?;
-        }
+        let id = begin(host, actor, &row, &login_url, &new).await?;
         return Ok(Connected::SignIn { id });
     }
     let trial = proof::tried(host, &row.alias, &manifest, &login_url, &new).await?;
     adopt(host, actor, &row, &manifest, &login_url, &new, &trial).await?;
     Ok(Connected::Connected)
+}
+
+/// Begins a person's sign-in at the vendor's for a profile; a device's code is looked after from then on.
+pub(super) async fn begin(
+    host: &Host,
+    actor: &Actor,
+    row: &ProfileRow,
+    login_url: &Url,
+    new: &NewCredential,
+) -> Result<SigninId, ProfileError> {
+    let manifest = host.connectors.manifest(&row.connector)?;
+    let subject = Subject {
+        profile: &row.id,
+        alias: &row.alias,
+        login_url,
+    };
+    let id = signin::begin(host, actor, &manifest, &subject, new).await?;
+    if new.grant_kind == GrantKind::DeviceCode.as_str() {
+        look_again(host, &id, host.now_ms()).await?;
+    }
+    Ok(id)
 }
 
 /// Goes on with the sign-in that a redirect of the vendor belongs to: one exchange, at the login host that was asked.
@@ -300,10 +317,7 @@ async fn adopt(
         )
         .into());
     }
-    let stored = match &row.organization {
-        Some(organization) => store::vendor_org_id(&mut tx, organization).await?,
-        None => None,
-    };
+    let stored = sharing::org_of_alias(&mut tx, &row).await?;
     if stored.is_some_and(|stored| stored != told.id) {
         let detail = json!({"found": told.id, "grant": new.grant_kind});
         host.audit(
@@ -321,6 +335,10 @@ async fn adopt(
         return Err(ProfileError::OtherOrg { found: told.id });
     }
     proof::adopt(&mut tx, host, actor, &row.alias, new, trial).await?;
+    if row.state == ProfileState::Draft {
+        // What was found and checked before was about what was connected then.
+        super::playbook::store::forget_findings(&mut tx, &row.id).await?;
+    }
     tx.commit().await?;
     if GrantKind::parse(&new.grant_kind).is_some_and(GrantKind::needs_consent) {
         let grants = credentials::grants(host, &row.alias, Arc::clone(manifest), login_url.clone());

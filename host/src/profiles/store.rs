@@ -117,17 +117,23 @@ pub(super) async fn find_by_organization(
     row.as_ref().map(profile).transpose()
 }
 
-/// Deletes a profile that never ran, with its alias and connection.
+/// Deletes a profile that never ran, with its alias and connection where no other profile has them.
 pub(super) async fn delete(tx: &mut Tx, row: &ProfileRow) -> Result<(), StoreError> {
-    for (text, id) in [
-        ("delete from profiles where id = $1", row.id.as_str()),
-        (
-            "delete from connections where alias_id = $1",
-            row.alias.as_str(),
-        ),
-        ("delete from aliases where id = $1", row.alias.as_str()),
+    sqlx::query("delete from profiles where id = $1")
+        .bind(row.id.as_str())
+        .execute(tx.conn())
+        .await?;
+    if !of_alias(tx, &row.alias).await?.is_empty() {
+        return Ok(());
+    }
+    for text in [
+        "delete from connections where alias_id = $1",
+        "delete from aliases where id = $1",
     ] {
-        sqlx::query(text).bind(id).execute(tx.conn()).await?;
+        sqlx::query(text)
+            .bind(row.alias.as_str())
+            .execute(tx.conn())
+            .await?;
     }
     Ok(())
 }
@@ -183,6 +189,11 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewRow<'_>) -> Result<(), StoreErr
         .bind(new.now_ms)
         .execute(tx.conn())
         .await?;
+    insert_profile(tx, new).await
+}
+
+/// The profile alone, with an alias that is there already.
+pub(super) async fn insert_profile(tx: &mut Tx, new: &NewRow<'_>) -> Result<(), StoreError> {
     sqlx::query(
         "insert into profiles (id, number, name, connector_id, alias_id, state, settings, schedule_cron, schedule_zone, created_by, changed_by, \
            created_at, updated_at) values ($1, $2, $3, $4, $5, 'draft', $6, $7, $8, $9, $9, $10, $10)",

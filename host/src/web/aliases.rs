@@ -14,6 +14,7 @@ use crate::app::host::Host;
 use crate::identity::roles::Permission;
 use crate::kernel::Problem;
 use crate::profiles::ending::{self, Ending};
+use crate::profiles::playbook::repeat::in_words;
 use crate::profiles::service::{self, AliasLine};
 
 /// The addresses of this file.
@@ -62,6 +63,8 @@ pub(super) struct Line {
     pub state: &'static str,
     pub is_ended: bool,
     pub parent: Option<String>,
+    /// Further profiles that use it: number and state.
+    pub others: Vec<(String, &'static str)>,
     pub values: Vec<Value>,
 }
 
@@ -88,7 +91,7 @@ fn values(line: &AliasLine) -> Vec<Value> {
     let mut all = vec![
         one(
             "Schedule",
-            format!("{} {}", schedule.value.cron, schedule.value.zone),
+            in_words(&schedule.value.cron, &schedule.value.zone),
             schedule.origin,
             "schedule",
         ),
@@ -133,6 +136,7 @@ async fn list(State(host): State<Host>, visitor: Visitor) -> Result<Response, Er
         .into_iter()
         .map(|line| Line {
             values: values(&line),
+            others: line.others,
             is_ended: line.state == "archived",
             name: line.alias.name,
             number: line.number,

@@ -14,6 +14,7 @@ use crate::identity::roles::Permission;
 use crate::profiles::imported;
 use crate::profiles::playbook::service;
 use crate::profiles::service as profiles;
+use crate::profiles::sharing;
 
 /// The addresses of this file.
 pub fn routes() -> Vec<Route> {
@@ -154,6 +155,9 @@ struct From {
     /// Number of the profile whose answers are copied.
     #[serde(default)]
     from: String,
+    /// Number of the profile whose alias is used as well, with its connection and secret.
+    #[serde(default)]
+    with: String,
 }
 
 async fn start(
@@ -161,6 +165,10 @@ async fn start(
     visitor: Visitor,
     Form(form): Form<From>,
 ) -> Result<Response, Error> {
+    if !form.with.is_empty() {
+        let number = sharing::succeed(&host, &visitor.actor, &form.with).await?;
+        return Ok(Redirect::to(&format!("/profiles/{number}/playbook/profile")).into_response());
+    }
     let from = Some(form.from.as_str()).filter(|from| !from.is_empty());
     let number = service::start(&host, &visitor.actor, &form.connector, from).await?;
     // A further org begins with its name: what is to be done at the vendor was read for the first one, and can be opened again.

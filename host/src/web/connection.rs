@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -16,7 +15,9 @@ use super::chrome::{self, Chrome, Done};
 use super::error::told;
 use super::gate::Visitor;
 use super::grant_form::{self, GrantForm, Known, Typed};
+use super::playbook_sign_in;
 use super::routes::Route;
+use super::typed_form::Sent;
 use super::{Error, templates};
 use crate::app::host::Host;
 use crate::credentials::model::SigninState;
@@ -170,7 +171,7 @@ async fn connect(
     visitor: Visitor,
     Path(number): Path<String>,
     headers: HeaderMap,
-    Form(typed): Form<Typed>,
+    Sent(typed): Sent,
 ) -> Result<Response, Error> {
     let new = grant_form::credential(&typed);
     match signin::connect(&host, &visitor.actor, &number, new).await {
@@ -210,6 +211,8 @@ struct SignInPage {
     is_waiting: bool,
     is_taken: bool,
     is_refused: bool,
+    /// A draft is connected in its playbook, and goes on there.
+    is_draft: bool,
     now_ms: i64,
 }
 
@@ -219,6 +222,7 @@ impl SignInPage {
         let connection = signin::connection(host, &visitor.actor, signin.profile.as_str()).await?;
         let manifest = host.connectors.manifest(&connection.profile.connector)?;
         Ok(Self {
+            is_draft: connection.profile.state == "draft",
             number: connection.profile.number,
             profile_name: connection.profile.name,
             vendor: manifest.connector.name.clone(),
@@ -239,10 +243,18 @@ async fn sign_in(
 ) -> Result<Response, Error> {
     let body = SignInPage::of(&host, &visitor, &id).await?;
     if body.signin.state == SigninState::Done {
+        let page = if body.is_draft {
+            "playbook/sign-in"
+        } else {
+            "connection"
+        };
         return Ok(chrome::done(
-            &format!("/profiles/{}/connection", body.number),
+            &format!("/profiles/{}/{page}", body.number),
             "connected",
         ));
+    }
+    if body.is_draft && body.is_refused {
+        return playbook_sign_in::came_back(&host, &visitor, &body.number, &body.signin).await;
     }
     let problem: Option<Problem> = body.signin.problem.clone();
     let title = format!("Sign in with {}", body.vendor);

@@ -26,8 +26,18 @@ use crate::reclamation::controls;
 /// The largest form a page takes: a pasted people list of some ten thousand lines.
 pub const FORM_BYTES: usize = 2 * 1024 * 1024;
 
-/// The addresses whose form carries a file, and how much it may bring.
-pub const UPLOADS: [&str; 2] = ["/imports/file", "/identity-sources/file"];
+/// How much the form of an address may bring when it carries a file; `None` for a form that carries none.
+#[must_use]
+pub fn most_with_file(path: &str) -> Option<usize> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match parts[..] {
+        ["imports" | "identity-sources", "file"] => Some(imports::MOST_BYTES + FORM_BYTES),
+        // A key to sign with.
+        ["profiles", _, "connection"] | ["profiles", _, "playbook", "sign-in"] => Some(FORM_BYTES),
+        _ => None,
+    }
+}
+
 /// The token is the first field of such a form, so no more than this is read before it is compared.
 const HEAD_BYTES: usize = 4 * 1024;
 
@@ -281,8 +291,8 @@ async fn with_checked_token(request: Request, signed: &Signed) -> Result<Request
                     .eq_ignore_ascii_case("application/x-www-form-urlencoded")
             })
         });
-    if !is_form && UPLOADS.contains(&request.uri().path()) {
-        return with_checked_upload(request, signed).await;
+    if !is_form && let Some(most) = most_with_file(request.uri().path()) {
+        return with_checked_upload(request, signed, most).await;
     }
     if !is_form {
         return Err(Problem::new(
@@ -321,18 +331,20 @@ fn form_expired() -> Problem {
 }
 
 /// The same for a form with a file: its token must be its first field.
-async fn with_checked_upload(request: Request, signed: &Signed) -> Result<Request, Problem> {
+async fn with_checked_upload(
+    request: Request,
+    signed: &Signed,
+    most: usize,
+) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, imports::MOST_BYTES + FORM_BYTES)
-        .await
-        .map_err(|_| {
-            Problem::new(
-                "page.file_too_large",
-                413,
-                "the file is larger than 32 MiB",
-                "Split it into several sources, or leave out columns that are not read",
-            )
-        })?;
+    let bytes = to_bytes(body, most).await.map_err(|_| {
+        Problem::new(
+            "page.file_too_large",
+            413,
+            "the file is larger than the form takes: 32 MiB of rows, 2 MiB of a key",
+            "Split it into several sources, or leave out columns that are not read",
+        )
+    })?;
     let head = Request::builder()
         .header(
             header::CONTENT_TYPE,

@@ -1,8 +1,6 @@
 //! The forms of the grants: one per grant of the connector's manifest, with the vendor's own words, for any page that connects.
 //!
 //! What was typed comes back after an error, but for secrets; a problem stands at its field.
-use std::collections::BTreeMap;
-
 use seatwise_runtime::Manifest;
 use seatwise_runtime::manifest::{GrantOffer, Pkce};
 use serde::Serialize;
@@ -14,8 +12,7 @@ use crate::credentials::{CredentialView, NewCredential};
 use crate::kernel::Problem;
 use crate::vaults::{FromVault, VaultView};
 
-/// What was typed, by the names of the form's fields.
-pub type Typed = BTreeMap<String, String>;
+pub use super::typed_form::Typed;
 
 /// A grant as a form; the partial `partials/grant_…` of its word shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +39,8 @@ pub struct GrantForm {
     pub needs_consent: bool,
     /// The secret is one of its fields.
     pub takes_secret: bool,
+    /// A key is one of its fields, which may be brought as a file.
+    pub takes_key: bool,
     /// The proof key can be left out.
     pub may_skip_pkce: bool,
     /// It is left out.
@@ -77,6 +76,8 @@ pub struct Input {
     pub is_required: bool,
     /// What is wrong with it.
     pub problem: Option<String>,
+    /// What somebody else saved meanwhile.
+    pub theirs: Option<String>,
     /// Vaults that it could be fetched from; empty for what is no secret.
     pub vaults: Vec<Choice>,
     /// It is fetched.
@@ -151,28 +152,35 @@ pub fn credential(typed: &Typed) -> NewCredential {
     }
 }
 
-/// The forms, one of them chosen: as typed, as the address asks, as stored, or the first.
+/// The grant that is shown: as typed, as the address asks, as stored, or the first.
 #[must_use]
-pub fn forms(known: &Known<'_>) -> Vec<GrantForm> {
-    let grants = &known.manifest.credential.grants;
+pub fn chosen<'m>(known: &Known<'m>) -> Option<&'m GrantOffer> {
     let candidates = [
         known.typed.get("grant").map(String::as_str),
         known.asked,
         known.stored.map(|stored| stored.grant.as_str()),
-        grants.first().map(|grant| grant.id.as_str()),
     ];
-    let chosen = candidates
+    candidates
         .into_iter()
         .flatten()
-        .find(|word| known.manifest.grant(word).is_some())
-        .unwrap_or_default();
+        .find_map(|word| known.manifest.grant(word))
+        .or(known.manifest.credential.grants.first())
+}
+
+/// The forms, one of them chosen.
+#[must_use]
+pub fn forms(known: &Known<'_>) -> Vec<GrantForm> {
+    let chosen = chosen(known).map(|offer| offer.id);
+    let grants = &known.manifest.credential.grants;
     grants
         .iter()
-        .map(|offer| form(known, offer, offer.id.as_str() == chosen))
+        .map(|offer| form(known, offer, Some(offer.id) == chosen))
         .collect()
 }
 
-fn form(known: &Known<'_>, offer: &GrantOffer, is_chosen: bool) -> GrantForm {
+/// The form of one grant.
+#[must_use]
+pub fn form(known: &Known<'_>, offer: &GrantOffer, is_chosen: bool) -> GrantForm {
     let input = |name| input(known, offer, name);
     let same_grant = known
         .stored
@@ -190,6 +198,7 @@ fn form(known: &Known<'_>, offer: &GrantOffer, is_chosen: bool) -> GrantForm {
         is_chosen,
         needs_consent: offer.id.needs_consent(),
         takes_secret: offer.takes("client_secret"),
+        takes_key: offer.takes("private_key"),
         may_skip_pkce: offer.pkce == Pkce::Usual,
         without_pkce: if was_typed {
             known.typed.contains_key("without_pkce")
@@ -241,6 +250,10 @@ fn input(known: &Known<'_>, offer: &GrantOffer, name: &'static str) -> Input {
         "username" => stored.username.as_deref().unwrap_or_default(),
         _ => "",
     });
+    let typed = known.typed.get(name).filter(|_| !is_secret);
+    let is_stale = known
+        .problem
+        .is_some_and(|problem| problem.code == "playbook.stale");
     Input {
         name,
         label: words.map_or(label, |words| words.title.as_str()).to_owned(),
@@ -251,16 +264,18 @@ fn input(known: &Known<'_>, offer: &GrantOffer, name: &'static str) -> Input {
         value: if is_secret {
             String::new()
         } else {
-            known
-                .typed
-                .get(name)
-                .cloned()
-                .unwrap_or_else(|| plain.to_owned())
+            typed.map_or_else(|| plain.to_owned(), Clone::clone)
         },
+        theirs: typed
+            .filter(|typed| is_stale && typed.as_str() != plain)
+            .map(|_| plain.to_owned()),
         is_secret,
         is_area: name == "private_key",
-        // Where it can be fetched instead, the browser cannot judge it.
-        is_required: offer.wants(name) && kept.is_none() && vaults.is_empty(),
+        // Where it can be fetched or brought as a file instead, the browser cannot judge it.
+        is_required: offer.wants(name)
+            && kept.is_none()
+            && vaults.is_empty()
+            && name != "private_key",
         problem: at(known.problem, name),
         is_fetched: vaults.iter().any(|vault| vault.is_chosen),
         vaults,
@@ -328,7 +343,7 @@ fn kept(stored: &CredentialView, name: &str, now_ms: i64) -> Option<String> {
 }
 
 /// The problem's words, where it is about this field.
-fn at(problem: Option<&Problem>, field: &str) -> Option<String> {
+pub(super) fn at(problem: Option<&Problem>, field: &str) -> Option<String> {
     problem
         .filter(|problem| problem.fix.field.as_deref() == Some(field))
         .map(|problem| {

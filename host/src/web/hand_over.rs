@@ -1,5 +1,4 @@
 //! The page behind a hand-over link: one task for somebody without an account. It shows nothing that was answered, and takes one answer.
-use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::Method;
 use axum::response::Response;
@@ -8,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::chrome::{self, Chrome};
 use super::error::told;
-use super::playbook::typed_sign_in;
-use super::playbook_fields::{self as fields, Field, Typed};
+use super::grant_form::{GrantForm, Known};
+use super::playbook_fields::{self as fields, Choice, Field, Typed};
 use super::playbook_parts::{self as parts, Prepare};
+use super::playbook_sign_in as sign_in;
 use super::routes::Route;
+use super::typed_form::Sent;
 use crate::app::host::Host;
 use crate::kernel::Problem;
 use crate::profiles::playbook::handover::{self, Handed};
@@ -47,16 +48,55 @@ pub(super) struct HandOverPage {
     pub environment: Option<String>,
     pub title: String,
     pub expires_at: Option<i64>,
-    pub fields: Vec<Field>,
+    /// The address to sign in at.
+    pub login_url: Option<Field>,
+    /// The grants that need nobody at the vendor's page, and the form of the chosen one.
+    pub offered: Vec<Choice>,
+    pub grant: Option<GrantForm>,
     pub prepare: Option<Prepare>,
 }
 
-fn body(host: &Host, handed: &Handed, token: &str) -> Result<HandOverPage, Error> {
+/// What was typed into the form, and what is wrong with it.
+#[derive(Default)]
+struct Tried<'a> {
+    grant: Option<&'a str>,
+    typed: Typed,
+    problem: Option<&'a Problem>,
+}
+
+fn body(
+    host: &Host,
+    handed: &Handed,
+    token: &str,
+    tried: &Tried<'_>,
+) -> Result<HandOverPage, Error> {
     let manifest = host.connectors.manifest(&handed.connector)?;
-    let mut fields = Vec::new();
+    let (mut offered, mut grant, mut login_url) = (Vec::new(), None, None);
     let mut prepare = None;
     match &handed.task {
-        Task::SignIn => fields = fields::sign_in_blank(&manifest),
+        Task::SignIn => {
+            let known = Known {
+                manifest: &manifest,
+                stored: None,
+                asked: tried.grant,
+                typed: &tried.typed,
+                problem: tried.problem,
+                callback_url: "",
+                vaults: &[],
+                now_ms: host.now_ms(),
+            };
+            // Whoever consents comes back in their own browser, to a session that they would need.
+            let alone = manifest.credential.grants.iter();
+            let alone = alone.filter(|offer| !offer.id.needs_consent());
+            let (choices, form) = sign_in::choice(&known, alone)?;
+            let mut address = [fields::login_url(&manifest)];
+            if let Some(problem) = tried.problem {
+                fields::overlay(&mut address, &tried.typed, problem);
+            }
+            login_url = address.into_iter().next();
+            offered = choices;
+            grant = Some(form);
+        }
         Task::Prepare(id) => prepare = parts::prepare(host, &manifest, id, &[], None),
         _ => {}
     }
@@ -74,7 +114,9 @@ fn body(host: &Host, handed: &Handed, token: &str) -> Result<HandOverPage, Error
         }),
         title: handed.task.title(&manifest),
         expires_at: Some(handed.expires_at),
-        fields,
+        login_url,
+        offered,
+        grant,
         prepare,
     })
 }
@@ -93,16 +135,24 @@ fn render(host: &Host, page: &HandOverPage, problem: Option<Problem>) -> Result<
 struct Asked {
     #[serde(default)]
     token: String,
+    #[serde(default)]
+    grant: Option<String>,
 }
 
 async fn show(State(host): State<Host>, Query(asked): Query<Asked>) -> Result<Response, Error> {
     match handover::open(&host, &asked.token).await {
-        Ok(handed) => render(&host, &body(&host, &handed, &asked.token)?, None),
+        Ok(handed) => {
+            let tried = Tried {
+                grant: asked.grant.as_deref(),
+                ..Tried::default()
+            };
+            render(&host, &body(&host, &handed, &asked.token, &tried)?, None)
+        }
         Err(error) => render(&host, &HandOverPage::default(), Some(told(&error))),
     }
 }
 
-async fn take(State(host): State<Host>, Form(form): Form<Typed>) -> Result<Response, Error> {
+async fn take(State(host): State<Host>, Sent(form): Sent) -> Result<Response, Error> {
     let token = form.get("token").cloned().unwrap_or_default();
     let handed = match handover::open(&host, &token).await {
         Ok(handed) => handed,
@@ -110,7 +160,7 @@ async fn take(State(host): State<Host>, Form(form): Form<Typed>) -> Result<Respo
     };
     let manifest = host.connectors.manifest(&handed.connector)?;
     let taken = match &handed.task {
-        Task::SignIn => handover::sign_in(&host, &token, typed_sign_in(&manifest, &form)).await,
+        Task::SignIn => handover::sign_in(&host, &token, sign_in::typed(&manifest, &form)).await,
         _ => handover::prepared(&host, &token).await,
     };
     match taken {
@@ -124,10 +174,11 @@ async fn take(State(host): State<Host>, Form(form): Form<Typed>) -> Result<Respo
             let page = HandOverPage {
                 is_answered: true,
                 token: String::new(),
-                fields: Vec::new(),
+                login_url: None,
+                grant: None,
                 prepare: None,
                 expires_at: None,
-                ..body(&host, &handed, "")?
+                ..body(&host, &handed, "", &Tried::default())?
             };
             render(&host, &page, None)
         }
@@ -136,9 +187,13 @@ async fn take(State(host): State<Host>, Form(form): Form<Typed>) -> Result<Respo
             if problem.status == 403 {
                 return render(&host, &HandOverPage::default(), Some(problem));
             }
-            let mut page = body(&host, &handed, &token)?;
-            fields::overlay(&mut page.fields, &form, &problem);
-            render(&host, &page, Some(problem))
+            let tried = Tried {
+                grant: None,
+                typed: form,
+                problem: Some(&problem),
+            };
+            let page = body(&host, &handed, &token, &tried)?;
+            render(&host, &page, Some(problem.clone()))
         }
     }
 }

@@ -46,6 +46,7 @@ mod sign_on;
 mod signin;
 mod sources;
 mod tokens;
+mod typed_form;
 mod vaults;
 mod webhooks;
 
@@ -56,6 +57,7 @@ mod playbook_fields;
 mod playbook_live;
 mod playbook_parts;
 mod playbook_scope;
+mod playbook_sign_in;
 mod position;
 pub mod profiles;
 pub mod proxy;

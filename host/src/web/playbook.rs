@@ -5,7 +5,6 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use seatwise_runtime::Manifest;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::Error;
 use super::chrome::{self, Chrome, Done};
@@ -14,6 +13,7 @@ use super::gate::Visitor;
 use super::playbook_fields::{self as fields, Field, Typed};
 use super::playbook_parts::{self as parts, Parts};
 use super::playbook_scope as scope;
+use super::playbook_sign_in as sign_in;
 use super::routes::Route;
 use crate::app::host::Host;
 use crate::identity::roles::Permission;
@@ -21,7 +21,7 @@ use crate::identity::service as identity;
 use crate::kernel::Problem;
 use crate::profiles::playbook::handover::{self, HandOverLink};
 use crate::profiles::playbook::repeat::Repeat;
-use crate::profiles::playbook::save::{self, ProfileAnswers, Seen, SignIn};
+use crate::profiles::playbook::save::{self, ProfileAnswers, Seen};
 use crate::profiles::playbook::{Task, checks, model, service};
 use crate::profiles::{PlaybookView, ProfileError};
 
@@ -49,6 +49,20 @@ pub fn routes() -> Vec<Route> {
             MANAGE,
             "Saves one task",
             save_task,
+        ),
+        Route::page(
+            Method::GET,
+            "/profiles/{number}/playbook/sign-in",
+            Permission::Read,
+            "The task Sign in, with the fields of the grant that is chosen",
+            sign_in::show,
+        ),
+        Route::page(
+            Method::POST,
+            "/profiles/{number}/playbook/sign-in",
+            MANAGE,
+            "Saves address and credential, and tries them or leads to the vendor's page",
+            sign_in::save,
         ),
         Route::page(
             Method::POST,
@@ -135,16 +149,18 @@ pub(super) fn find(manifest: &Manifest, text: &str) -> Result<Task, ProfileError
 
 /// What a page shows besides what is stored.
 #[derive(Default)]
-struct Shown {
-    typed: Typed,
-    problem: Option<Problem>,
-    done: Done,
-    link: Option<HandOverLink>,
-    back: String,
-    own_host: Option<String>,
+pub(super) struct Shown {
+    pub(super) typed: Typed,
+    pub(super) problem: Option<Problem>,
+    pub(super) done: Done,
+    pub(super) link: Option<HandOverLink>,
+    pub(super) back: String,
+    pub(super) own_host: Option<String>,
+    /// The grant that the address asks for.
+    pub(super) grant: Option<String>,
 }
 
-async fn page(
+pub(super) async fn page(
     host: &Host,
     visitor: &Visitor,
     number: &str,
@@ -161,7 +177,15 @@ async fn page(
         Vec::new()
     };
     let me = visitor.actor.id.as_str();
-    let mut asked = fields::stored(&task, &view, &manifest, &people, me);
+    let form = if task == Task::SignIn {
+        Some(sign_in::part(host, visitor, &view, &manifest, &shown).await?)
+    } else {
+        None
+    };
+    let mut asked = match &form {
+        Some(form) => fields::sign_in(&view, &manifest, manifest.grant(form.form.grant)),
+        None => fields::stored(&task, &view, &manifest, &people, me),
+    };
     let mut problem = shown.problem;
     if let Some(problem) = &mut problem {
         fields::overlay(&mut asked, &shown.typed, problem);
@@ -174,7 +198,8 @@ async fn page(
         }
     }
     let waiting = handover::waiting_for(host, number, &task).await?;
-    let parts = Parts::of(host, visitor, &task, &view, &manifest, shown.own_host).await?;
+    let mut parts = Parts::of(host, visitor, &task, &view, &manifest, shown.own_host).await?;
+    parts.sign_in = form;
     let known = view.task(&id);
     let environment = view.answers.environment.as_ref().map(|kind| {
         manifest
@@ -190,7 +215,9 @@ async fn page(
         .collect();
     let at = all.iter().position(|known| *known == id).unwrap_or(0);
     let title = task.title(&manifest);
+    let is_shared = view.shared_with.iter().any(|other| other.is_live);
     let is_read_only = view.profile.state == "archived"
+        || (task == Task::SignIn && is_shared)
         || (matches!(task, Task::SignIn | Task::Prices) && view.profile.state != "draft");
     let body = PlaybookPage {
         lane: task.lane().title(),
@@ -255,7 +282,7 @@ fn is_settled(state: crate::profiles::playbook::TaskState) -> bool {
 }
 
 /// The host by which the request came, when it is another than the configured one.
-fn own_host(host: &Host, headers: &HeaderMap) -> Option<String> {
+pub(super) fn own_host(host: &Host, headers: &HeaderMap) -> Option<String> {
     let asked = headers.get(header::HOST)?.to_str().ok()?;
     let configured = host.options.public_url.split_once("://")?.1;
     (configured.trim_end_matches('/') != asked).then(|| asked.chars().take(200).collect())
@@ -280,39 +307,15 @@ async fn show(
     page(&host, &visitor, &number, &task, shown).await
 }
 
-fn text(form: &Typed, name: &str) -> String {
+pub(super) fn text(form: &Typed, name: &str) -> String {
     form.get(name)
         .map(|value| value.trim().to_owned())
         .unwrap_or_default()
 }
 
-fn seen(form: &Typed) -> Seen<'static> {
+pub(super) fn seen(form: &Typed) -> Seen<'static> {
     // A form without a version has seen nothing, and is refused where something is stored.
     Seen::Version(text(form, "version").parse().unwrap_or(0))
-}
-
-/// A form's address and credential.
-pub(super) fn typed_sign_in(manifest: &Manifest, form: &Typed) -> SignIn {
-    let grant = Some(text(form, "grant"))
-        .filter(|grant| !grant.is_empty())
-        .or_else(|| {
-            let first = fields::typed_grants(manifest).first().copied()?;
-            Some(first.id.as_str().to_owned())
-        })
-        .unwrap_or_default();
-    // A token for another grant than the chosen one is not kept.
-    let refresh = manifest
-        .grant(&grant)
-        .is_some_and(|grant| grant.fields.iter().any(|field| field == "refresh_token"));
-    SignIn {
-        login_url: text(form, "login_url"),
-        client_id: text(form, "client_id"),
-        client_secret: Zeroizing::new(text(form, "client_secret")),
-        refresh_token: Some(text(form, "refresh_token"))
-            .filter(|token| refresh && !token.is_empty())
-            .map(Zeroizing::new),
-        grant,
-    }
 }
 
 async fn write(
@@ -334,10 +337,6 @@ async fn write(
                 environment: text(form, "environment"),
             };
             save::save_profile(host, actor, number, typed, seen).await
-        }
-        Task::SignIn => {
-            let typed = typed_sign_in(&manifest, form);
-            save::save_sign_in(host, actor, number, typed, seen).await
         }
         Task::Settings(page) => {
             let typed: Vec<(String, String)> = manifest
@@ -368,7 +367,8 @@ async fn write(
             let (zone, freeze) = (text(form, "zone"), text(form, "freeze_days"));
             save::save_schedule(host, actor, number, chosen, &zone, &freeze, seen).await
         }
-        Task::Prepare(_) | Task::Checks | Task::Review | Task::FirstSync => {
+        // The sign-in has a handler of its own.
+        Task::SignIn | Task::Prepare(_) | Task::Checks | Task::Review | Task::FirstSync => {
             Err(ProfileError::NoTask(task.to_string()))
         }
     }
@@ -383,49 +383,69 @@ async fn save_task(
     let view = service::view(&host, &visitor.actor, &number).await?;
     let manifest = host.connectors.manifest(&view.profile.connector)?;
     let which = find(&manifest, &task)?;
-    if let Err(error) = write(&host, &visitor, &number, &which, &form).await {
-        let mut problem = told(&error);
-        if problem.status == 404 {
-            return Err(problem.into());
-        }
-        if let ProfileError::Stale { at_ms, .. } = error {
-            problem = problem.with(serde_json::json!({ "at_ms": at_ms }));
-        }
-        let shown = Shown {
-            back: text(&form, "back"),
-            typed: form,
-            problem: Some(problem),
-            ..Shown::default()
-        };
-        return page(&host, &visitor, &number, &task, shown).await;
-    }
-    if which == Task::SignIn {
-        // Save and test are one act; what stands in the way of the checks is told by them.
-        return match checks::start(&host, &visitor.actor, &number).await {
-            Ok(()) => Ok(chrome::done(
-                &format!("/profiles/{number}/playbook/checks"),
-                "checking",
-            )),
-            Err(error) => {
-                let shown = Shown {
-                    problem: Some(told(&error)),
-                    ..Shown::default()
-                };
-                page(&host, &visitor, &number, "checks", shown).await
-            }
-        };
-    }
-    let next = if text(&form, "back") == "review" {
-        "review".to_owned()
+    let written = write(&host, &visitor, &number, &which, &form).await;
+    let goes_on = if text(&form, "back") == "review" {
+        GoesOn::To("review".to_owned())
     } else {
-        service::view(&host, &visitor.actor, &number)
+        GoesOn::After
+    };
+    saved(&host, &visitor, (&number, &task), form, written, goes_on).await
+}
+
+/// Where a person goes on after a task.
+enum GoesOn {
+    /// At the next task that waits for a person.
+    After,
+    /// At this one.
+    To(String),
+}
+
+/// What a save or a mark came to: the way on, or the same page with what is wrong.
+async fn saved(
+    host: &Host,
+    visitor: &Visitor,
+    (number, task): (&str, &str),
+    form: Typed,
+    written: Result<(), ProfileError>,
+    goes_on: GoesOn,
+) -> Result<Response, Error> {
+    if let Err(error) = written {
+        return refused(host, visitor, (number, task), form, &error).await;
+    }
+    let next = match goes_on {
+        GoesOn::To(task) => task,
+        GoesOn::After => service::view(host, &visitor.actor, number)
             .await?
-            .next_after(&task)
+            .next_after(task),
     };
     Ok(chrome::done(
         &format!("/profiles/{number}/playbook/{next}"),
         "task-saved",
     ))
+}
+
+/// The same task with what was typed and what is wrong with it.
+pub(super) async fn refused(
+    host: &Host,
+    visitor: &Visitor,
+    (number, task): (&str, &str),
+    form: Typed,
+    error: &ProfileError,
+) -> Result<Response, Error> {
+    let mut problem = told(error);
+    if problem.status == 404 {
+        return Err(problem.into());
+    }
+    if let ProfileError::Stale { at_ms, .. } = error {
+        problem = problem.with(serde_json::json!({ "at_ms": at_ms }));
+    }
+    let shown = Shown {
+        back: text(&form, "back"),
+        typed: form,
+        problem: Some(problem),
+        ..Shown::default()
+    };
+    page(host, visitor, number, task, shown).await
 }
 
 async fn mark(
@@ -439,24 +459,12 @@ async fn mark(
     let which = find(&manifest, &task)?;
     let state = text(&form, "state");
     let marked = save::mark(&host, &visitor.actor, &number, &which, &state, seen(&form)).await;
-    if let Err(error) = marked {
-        let shown = Shown {
-            problem: Some(told(&error)),
-            ..Shown::default()
-        };
-        return page(&host, &visitor, &number, &task, shown).await;
-    }
-    let next = if state == "to_do" {
-        task
+    let goes_on = if state == "to_do" {
+        GoesOn::To(task.clone())
     } else {
-        service::view(&host, &visitor.actor, &number)
-            .await?
-            .next_after(&task)
+        GoesOn::After
     };
-    Ok(chrome::done(
-        &format!("/profiles/{number}/playbook/{next}"),
-        "task-saved",
-    ))
+    saved(&host, &visitor, (&number, &task), form, marked, goes_on).await
 }
 
 async fn hand_over(

@@ -1,18 +1,17 @@
 //! The fields of each task: what is asked, why, where to find it, what stands in it now, and what was typed into it.
-use std::collections::BTreeMap;
-
 use seatwise_runtime::Manifest;
 use seatwise_runtime::manifest::GrantOffer;
 use serde::Serialize;
 
 use super::playbook_scope::{limits, prices, schedule, settings};
+use super::words;
+use crate::credentials::CredentialView;
 use crate::identity::service::PrincipalView;
 use crate::kernel::Problem;
 use crate::profiles::PlaybookView;
 use crate::profiles::playbook::Task;
 
-/// What a form sent, by field.
-pub type Typed = BTreeMap<String, String>;
+pub use super::typed_form::Typed;
 
 /// A choice of a field.
 #[derive(Clone, Debug, Serialize)]
@@ -119,7 +118,7 @@ pub fn stored(
 ) -> Vec<Field> {
     match task {
         Task::Profile => profile(view, manifest, people, me),
-        Task::SignIn => sign_in(view, manifest),
+        Task::SignIn => sign_in(view, manifest, None),
         Task::Settings(page) => settings(view, manifest, *page),
         Task::Prices => prices(view, manifest),
         Task::Limits => limits(view),
@@ -186,128 +185,92 @@ fn profile(
     fields
 }
 
-/// The grants that a form alone can answer; the others are on the page of the connection.
+/// The field of the login address, in the vendor's words.
 #[must_use]
-pub fn typed_grants(manifest: &Manifest) -> Vec<&GrantOffer> {
-    let answered = |offer: &&GrantOffer| !offer.id.needs_consent() && !offer.wants("private_key");
-    manifest.credential.grants.iter().filter(answered).collect()
+pub fn login_url(manifest: &Manifest) -> Field {
+    Field::text(
+        "login_url",
+        "Login address",
+        String::new(),
+        "Where tokens are asked for.",
+    )
+    .guided(manifest)
 }
 
-/// The fields of the task *Sign in*; a hand-over link shows the same with nothing in them.
+/// The answers of the task *Sign in* for one grant: the address has its own form field; the others are asked for by the grant's form,
+/// and stand here for the guide and the review.
 #[must_use]
-pub fn sign_in_blank(manifest: &Manifest) -> Vec<Field> {
-    let mut fields = Vec::new();
-    let grants = typed_grants(manifest);
-    if grants.len() > 1 {
-        let all = grants.iter().map(|grant| {
-            (
-                grant.id.as_str().to_owned(),
-                format!("{}, scopes {}", grant.title, grant.scopes.join(" ")),
-            )
-        });
-        fields.push(
-            Field::choice(
-                "grant",
-                "How it signs in",
-                grants[0].id.as_str(),
-                "It decides which fields below are needed.",
-                all,
-            )
-            .guided(manifest),
-        );
+pub fn sign_in(view: &PlaybookView, manifest: &Manifest, grant: Option<&GrantOffer>) -> Vec<Field> {
+    let stored = view.profile.credential.as_ref();
+    let chosen = grant
+        .or_else(|| stored.and_then(|stored| manifest.grant(&stored.grant)))
+        .or(manifest.credential.grants.first());
+    let Some(offer) = chosen else {
+        return Vec::new();
+    };
+    let mut address = login_url(manifest);
+    let kept = view.profile.login_url.trim_end_matches('/');
+    kept.clone_into(&mut address.value);
+    let kind = view.answers.environment.as_deref();
+    if let Some(kind) = kind.and_then(|kind| manifest.playbook.environment(kind)) {
+        address.example = Some(kind.example.clone());
     }
-    fields.push(
-        Field::text(
-            "login_url",
-            "Login address",
-            String::new(),
-            "Where tokens are asked for.",
-        )
-        .guided(manifest),
-    );
-    fields.push(
-        Field::text(
-            "client_id",
-            "Client id",
-            String::new(),
-            "It names the app that you registered.",
-        )
-        .guided(manifest),
-    );
-    for (name, label) in [
-        ("client_secret", "Client secret"),
-        ("refresh_token", "Refresh token"),
-    ] {
-        let asking: Vec<&str> = grants
-            .iter()
-            .filter(|grant| grant.fields.iter().any(|field| field == name))
-            .map(|grant| grant.title.as_str())
-            .collect();
-        if asking.is_empty() {
-            continue;
-        }
-        let mut field = Field {
-            kind: "password",
-            ..Field::text(
-                name,
-                label,
-                String::new(),
-                "Sealed at rest and never shown again.",
-            )
-            .guided(manifest)
-        };
-        if asking.len() < grants.len() {
-            field.is_optional = true;
-            field.why = format!("Only for {}. {}", asking.join(", "), field.why);
-        }
-        fields.push(field);
-    }
-    fields
-}
-
-fn sign_in(view: &PlaybookView, manifest: &Manifest) -> Vec<Field> {
-    let mut fields = sign_in_blank(manifest);
-    let kind = view
-        .answers
-        .environment
-        .as_deref()
-        .and_then(|kind| manifest.playbook.environment(kind));
-    let credential = view.profile.credential.as_ref();
-    for field in &mut fields {
-        match field.name.as_str() {
-            "grant" => {
-                if let Some(credential) = credential {
-                    choose(field, &credential.grant);
-                }
-            }
-            "login_url" => {
-                view.profile
-                    .login_url
-                    .trim_end_matches('/')
-                    .clone_into(&mut field.value);
-                if let Some(kind) = kind {
-                    field.example = Some(kind.example.clone());
-                }
-            }
+    let how = Field::text(
+        "grant",
+        "How it signs in",
+        offer.title.clone(),
+        "It decides which fields are needed.",
+    )
+    .guided(manifest);
+    let mut fields = vec![how, address];
+    let of_grant = stored.filter(|stored| stored.grant == offer.id.as_str());
+    fields.extend(offer.fields.iter().map(|name| {
+        let words = manifest.credential.words(name);
+        let label = words.map_or_else(|| words::spoken(name), |words| words.title.clone());
+        let why = words.map_or("", |words| words.hint.as_str());
+        let mut field = Field::text(name, &label, String::new(), why).guided(manifest);
+        match name.as_str() {
             "client_id" => {
-                field.value = credential.map_or_else(String::new, |c| c.client_id.clone());
+                field.value = stored.map_or_else(String::new, |stored| stored.client_id.clone());
             }
-            "client_secret" => {
-                if let Some(credential) = credential {
-                    let ends = credential
-                        .client_secret_ends_in
-                        .as_ref()
-                        .map_or_else(String::new, |ends| format!(", ends in {ends}"));
-                    field.stands = Some(format!(
-                        "Stored{ends}. Leave it empty to keep it; type a new one to replace it."
-                    ));
-                    field.is_optional = true;
-                }
+            "username" => {
+                let known = of_grant.and_then(|stored| stored.username.clone());
+                field.value = known.unwrap_or_default();
             }
-            _ => {}
+            secret => {
+                field.kind = "password";
+                field.stands = stored.and_then(|stored| stands(stored, secret));
+            }
         }
+        field
+    }));
+    if let Some(who) = of_grant.and_then(|stored| stored.connected_as.clone()) {
+        fields.push(Field::text(
+            "connected_as",
+            "Signed in as",
+            who,
+            "Whose token it is, as the vendor says.",
+        ));
     }
     fields
+}
+
+/// What may be said of a stored secret.
+fn stands(stored: &CredentialView, name: &str) -> Option<String> {
+    if let Some(view) = stored.from_vault.iter().find(|view| view.field == name) {
+        return Some(format!("From the vault {}", view.from.vault));
+    }
+    match name {
+        "client_secret" => match &stored.client_secret_ends_in {
+            Some(ends) => Some(format!("Stored, ends in {ends}")),
+            None => (stored.grant != "jwt-bearer").then(|| "Stored".to_owned()),
+        },
+        "private_key" => stored
+            .key_fingerprint
+            .as_ref()
+            .map(|print| format!("Stored, its public half begins with {print}")),
+        _ => (stored.grant == "refresh-token").then(|| "Stored".to_owned()),
+    }
 }
 
 fn choose(field: &mut Field, value: &str) {
@@ -324,7 +287,7 @@ pub fn overlay(fields: &mut [Field], typed: &Typed, problem: &Problem) {
         if problem.fix.field.as_deref() == Some(field.name.as_str()) {
             field.wrong = Some(format!(
                 "{}. {}",
-                super::words::sentence(&problem.message),
+                words::sentence(&problem.message),
                 problem.fix.text
             ));
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Error;
 use super::gate::Visitor;
 use super::playbook_fields::{self as fields};
+use super::playbook_sign_in::SignInPart;
 use super::runs::RunPage;
 use crate::app::host::Host;
 use crate::profiles::playbook::Task;
@@ -24,6 +25,7 @@ pub(super) struct Parts {
     pub checks: Option<Checks>,
     pub review: Option<Review>,
     pub first: Option<First>,
+    pub sign_in: Option<SignInPart>,
 }
 
 /// Work at the vendor.

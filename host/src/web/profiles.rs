@@ -14,7 +14,7 @@ use crate::app::host::Host;
 use crate::identity::roles::Permission;
 use crate::kernel::{Problem, ProfileId};
 use crate::profiles::model::{ProfileEvent, WriteMode};
-use crate::profiles::{ProfileError, ProfileView, imported, service};
+use crate::profiles::{ProfileError, ProfileView, service};
 use crate::sync::{self, RunView};
 
 /// Runs shown with a profile.
@@ -131,7 +131,10 @@ async fn page(
 ) -> Result<Response, Error> {
     let profile = service::get(host, &visitor.actor, number).await?;
     // A source without a connector has a page of its own.
-    if imported::is_imported(&profile.connector) && frame.problem.is_none() {
+    if profile.is_imported {
+        if let Some(problem) = frame.problem {
+            return Err(problem.into());
+        }
         let to = format!("/imports/{}", profile.number);
         return Ok(Redirect::to(&to).into_response());
     }

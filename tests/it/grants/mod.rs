@@ -4,6 +4,7 @@ mod cases;
 mod errors;
 mod pages;
 mod refresher;
+mod task;
 mod ways;
 
 use std::sync::Arc;

@@ -208,9 +208,11 @@ async fn a_browser_goes_to_the_vendor_by_a_link_and_comes_back_connected() {
     let returned = browser.get(&callback).await;
     assert_eq!(returned.status, StatusCode::SEE_OTHER);
     assert_eq!(returned.location.as_deref(), Some(sign_in.as_str()));
+    // A draft goes on in its playbook; the page of the connection names the same.
     let done = browser.get(&sign_in).await.location.unwrap();
-    assert_eq!(done, format!("{at}?done=connected"));
-    let shown = browser.get(&done).await;
+    let task = format!("/profiles/{}/playbook/sign-in", world.profile);
+    assert_eq!(done, format!("{task}?done=connected"));
+    let shown = browser.get(&at).await;
     assert!(shown.html.contains(&run_as()), "it names who consented");
     assert!(shown.html.contains("by Ana"));
     // A reload of the callback is refused, and repeats nothing.
@@ -242,5 +244,6 @@ async fn the_page_of_a_device_shows_the_code_and_a_refresh_shows_the_end() {
     let shown = browser.get(&sign_in).await;
     assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(shown.html.contains("salesforce.device_denied"));
-    assert!(shown.html.contains("Start again"));
+    let form = format!("action=\"/profiles/{}/playbook/sign-in\"", world.profile);
+    assert!(shown.html.contains(&form), "the task is there again");
 }

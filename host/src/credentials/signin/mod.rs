@@ -84,6 +84,10 @@ pub struct SigninView {
     pub profile: ProfileId,
     /// The grant.
     pub grant: &'static str,
+    /// The client that asks.
+    pub client_id: String,
+    /// Whether a proof key goes with it.
+    pub uses_pkce: bool,
     /// Waiting, taken, done, refused.
     pub state: SigninState,
     /// Where the person goes; none once it ended.
@@ -315,6 +319,8 @@ pub async fn find(host: &Host, actor: &Actor, id: &str) -> Result<SigninView, Cr
         id: row.id,
         profile: row.profile,
         grant: grant.as_str(),
+        client_id: row.client_id,
+        uses_pkce: row.uses_pkce,
         state: if too_late {
             SigninState::Refused
         } else {

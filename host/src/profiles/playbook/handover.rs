@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::model::{self, Answers, Task};
-use super::save::{self, Seen, SignIn};
+use super::save::{self, Seen};
+use super::sign_in::{self, SignIn};
 use super::store::{self, HandOver};
 use crate::app::host::Host;
 use crate::audit::Entry;
@@ -152,7 +153,7 @@ pub async fn open(host: &Host, token: &str) -> Result<Handed, ProfileError> {
     })
 }
 
-/// Takes the answer to *Sign in* and spends the link.
+/// Takes the answer to *Sign in* and spends the link. A grant that leads to the vendor's page is for people who are signed in.
 ///
 /// # Errors
 /// [`ProfileError`] naming the field; then the link is still good.
@@ -163,7 +164,7 @@ pub async fn sign_in(host: &Host, token: &str, typed: SignIn) -> Result<Handed, 
     }
     let hash = sha256_hex(token);
     let seen = Seen::HandOver(&hash);
-    save::save_sign_in(host, &handed.actor, &handed.profile, typed, seen).await?;
+    sign_in::save_sign_in(host, &handed.actor, &handed.profile, typed, seen).await?;
     Ok(handed)
 }
 

@@ -10,6 +10,7 @@ pub mod model;
 pub mod repeat;
 pub mod save;
 pub mod service;
+pub mod sign_in;
 pub(super) mod store;
 
 pub use model::{Answers, Price, Task, TaskState};

@@ -1,4 +1,6 @@
-//! A schedule as a person chooses it, and the five cron fields it stands for.
+//! A schedule as a person chooses it, the five cron fields it stands for, and how it is said.
+
+use std::fmt;
 
 use serde::Serialize;
 
@@ -116,6 +118,27 @@ impl Repeat {
     }
 }
 
+impl fmt::Display for Repeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (at, on) = (&self.at, &self.on);
+        match self.every.as_str() {
+            "minutes-15" => f.write_str("every 15 minutes"),
+            "minutes-30" => f.write_str("every 30 minutes"),
+            "hourly" => write!(f, "every hour at {}", at.trim_start_matches("00")),
+            "daily" => write!(f, "every day at {at}"),
+            "weekly" => write!(f, "every {on} at {at}"),
+            "monthly" => write!(f, "on day {on} of every month at {at}"),
+            _ => write!(f, "by the cron fields {at}"),
+        }
+    }
+}
+
+/// A schedule in words, wherever one is shown: `every day at 03:00, Europe/Berlin`.
+#[must_use]
+pub fn in_words(cron: &str, zone: &str) -> String {
+    format!("{}, {zone}", Repeat::of(cron))
+}
+
 /// Hour and minute of `03:00` or `3:00`.
 fn clock(text: &str) -> Option<(u8, u8)> {
     let (hour, minute) = text.trim().split_once(':')?;
@@ -129,13 +152,32 @@ mod tests {
 
     #[test]
     fn what_the_form_says_becomes_cron_and_reads_back() {
-        for (every, at, on, cron) in [
-            ("minutes-15", "", "", "*/15 * * * *"),
-            ("hourly", "00:20", "", "20 * * * *"),
-            ("daily", "03:00", "", "0 3 * * *"),
-            ("weekly", "22:15", "Sunday", "15 22 * * 0"),
-            ("monthly", "06:05", "28", "5 6 28 * *"),
-            ("cron", "0 3 1 1 *", "", "0 3 1 1 *"),
+        for (every, at, on, cron, said) in [
+            ("minutes-15", "", "", "*/15 * * * *", "every 15 minutes"),
+            ("minutes-30", "", "", "*/30 * * * *", "every 30 minutes"),
+            ("hourly", "00:20", "", "20 * * * *", "every hour at :20"),
+            ("daily", "03:00", "", "0 3 * * *", "every day at 03:00"),
+            (
+                "weekly",
+                "22:15",
+                "Sunday",
+                "15 22 * * 0",
+                "every Sunday at 22:15",
+            ),
+            (
+                "monthly",
+                "06:05",
+                "28",
+                "5 6 28 * *",
+                "on day 28 of every month at 06:05",
+            ),
+            (
+                "cron",
+                "0 3 1 1 *",
+                "",
+                "0 3 1 1 *",
+                "by the cron fields 0 3 1 1 *",
+            ),
         ] {
             let repeat = Repeat {
                 every: every.to_owned(),
@@ -144,6 +186,7 @@ mod tests {
             };
             assert_eq!(repeat.cron().unwrap(), cron);
             assert_eq!(Repeat::of(cron), repeat);
+            assert_eq!(in_words(cron, "UTC"), format!("{said}, UTC"));
         }
     }
 

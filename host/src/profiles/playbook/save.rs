@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use seatwise_runtime::Manifest;
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
 use super::model::{self, Answers, Price, Task};
 use super::repeat::Repeat;
@@ -13,13 +12,11 @@ use super::store::{self, NewTask};
 use crate::aliases::model::Schedule;
 use crate::app::host::Host;
 use crate::audit::Entry;
-use crate::connections;
-use crate::credentials::{self, NewCredential};
 use crate::identity::roles::{Actor, Permission};
 use crate::identity::service as identity;
 use crate::kernel::PrincipalId;
 use crate::kernel::money::{Currency, UnitPrice};
-use crate::profiles::draft::{allowed, settings};
+use crate::profiles::draft::settings;
 use crate::profiles::error::{AnswerFault, ProfileError};
 use crate::profiles::model::{ProfileFault, ProfileState, name};
 use crate::profiles::schedule;
@@ -37,17 +34,17 @@ pub enum Seen<'a> {
 }
 
 /// A save that has begun: nothing is written before [`Save::done`].
-struct Save<'a> {
+pub(super) struct Save<'a> {
     host: &'a Host,
     actor: &'a Actor,
-    tx: Tx,
-    row: ProfileRow,
-    manifest: Arc<Manifest>,
+    pub(super) tx: Tx,
+    pub(super) row: ProfileRow,
+    pub(super) manifest: Arc<Manifest>,
     task: &'a Task,
 }
 
 impl<'a> Save<'a> {
-    async fn begin(
+    pub(super) async fn begin(
         host: &'a Host,
         actor: &'a Actor,
         key: &str,
@@ -124,7 +121,7 @@ impl<'a> Save<'a> {
     }
 
     /// Writes the task's row and the audit entry, old and new, and ends the transaction.
-    async fn done(
+    pub(super) async fn done(
         mut self,
         state: &str,
         note: Option<&str>,
@@ -247,62 +244,6 @@ pub async fn save_profile(
     let said = |name: &str, of: &Answers| json!({"name": name, "owner": of.owner, "environment": of.environment});
     let change = (said(&save.row.name, &old), said(&chosen, &new));
     save.done("done", None, change).await
-}
-
-/// Address and credential, as typed.
-pub struct SignIn {
-    /// As pasted.
-    pub login_url: String,
-    /// A grant of the manifest.
-    pub grant: String,
-    /// Client id.
-    pub client_id: String,
-    /// Empty keeps the stored one, while neither address, grant nor client id change.
-    pub client_secret: Zeroizing<String>,
-    /// For the grant `refresh-token`.
-    pub refresh_token: Option<Zeroizing<String>>,
-}
-
-/// Saves the task *Sign in*. What was found and checked before is forgotten: it was about what was connected then.
-///
-/// # Errors
-/// [`ProfileError`] naming the field.
-pub async fn save_sign_in(
-    host: &Host,
-    actor: &Actor,
-    key: &str,
-    typed: SignIn,
-    seen: Seen<'_>,
-) -> Result<(), ProfileError> {
-    let mut save = Save::begin(host, actor, key, &Task::SignIn, seen).await?;
-    if save.row.state != ProfileState::Draft {
-        return Err(ProfileError::NotDraft);
-    }
-    let tidied = model::tidy(&save.manifest, &typed.login_url)?;
-    let alias = save.row.alias.clone();
-    let way = connections::way_out(host, &mut save.tx, &alias).await?;
-    allowed(host, &save.manifest, &typed.grant, &tidied.url, &way)?;
-    let stored = credentials::service::find(&mut save.tx, &alias).await?;
-    let is_same_place = save.row.login_url == tidied.url.as_str()
-        && stored.as_ref().is_some_and(|stored| {
-            stored.grant == typed.grant && stored.client_id == typed.client_id.trim()
-        });
-    let keeps = is_same_place && typed.client_secret.is_empty() && typed.refresh_token.is_none();
-    if !keeps {
-        let new = NewCredential {
-            grant_kind: typed.grant.clone(),
-            client_id: typed.client_id.clone(),
-            client_secret: typed.client_secret,
-            refresh_token: typed.refresh_token,
-            ..NewCredential::default()
-        };
-        credentials::set(&mut save.tx, host, actor, &save.manifest, &alias, &new).await?;
-        store::put_login_url(&mut save.tx, &alias, tidied.url.as_str(), host.now_ms()).await?;
-    }
-    store::forget_findings(&mut save.tx, &save.row.id).await?;
-    let old = json!({"login_url": save.row.login_url, "grant": stored.as_ref().map(|s| &s.grant), "client_id": stored.as_ref().map(|s| &s.client_id)});
-    let new = json!({"login_url": tidied.url.as_str(), "grant": typed.grant, "client_id": typed.client_id.trim(), "secret": if keeps { "kept" } else { "set" }});
-    save.done("done", tidied.note.as_deref(), (old, new)).await
 }
 
 /// Saves one task of settings: only those that it asks for, over what is stored. Settings that are inherited stand at the alias; there

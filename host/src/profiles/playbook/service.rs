@@ -16,6 +16,7 @@ use crate::identity::service as identity;
 use crate::kernel::{AliasId, PrincipalId, ProfileId};
 use crate::profiles::error::ProfileError;
 use crate::profiles::service::{ProfileView, get, need};
+use crate::profiles::sharing::{self, Sharer};
 use crate::profiles::store::{self as profiles, NewRow, ProfileRow};
 use crate::store::Tx;
 use crate::store::numbers::{self, Series};
@@ -108,6 +109,8 @@ pub struct PlaybookView {
     pub run: Option<RunView>,
     /// Whether the profile's name was chosen by a person.
     pub is_named: bool,
+    /// Other profiles of its alias: the connection is theirs as well.
+    pub shared_with: Vec<Sharer>,
 }
 
 impl PlaybookView {
@@ -170,6 +173,7 @@ pub async fn view(host: &Host, actor: &Actor, key: &str) -> Result<PlaybookView,
     let stored = store::tasks(&mut tx, &profile.id).await?;
     let found = store::found(&mut tx, &profile.id).await?;
     let effective = effective(&mut tx, &row.alias).await?;
+    let shared_with = sharing::sharers(&mut tx, &row).await?;
     let mut names = BTreeMap::new();
     for task in &stored {
         let id = PrincipalId::from(task.saved_by.as_str());
@@ -185,6 +189,7 @@ pub async fn view(host: &Host, actor: &Actor, key: &str) -> Result<PlaybookView,
         .map(|(estimate, accounts)| model::expect(estimate, accounts));
     Ok(PlaybookView {
         is_named: profile.name != profile.number,
+        shared_with,
         lanes,
         answers: Answers::parse(&row.answers),
         effective,
@@ -355,7 +360,7 @@ pub async fn start(
     .await?;
     inherit(host, &mut tx, &alias, |_| ()).await?;
     if let Some(first) = &first {
-        copy(&mut tx, actor, &manifest, first, (&id, &number), now_ms).await?;
+        begun(&mut tx, actor, &manifest, first, (&id, &number), now_ms).await?;
     }
     let detail = json!({"number": number, "connector": connector, "from": first.map(|row| row.number), "parent": parent.map(|p| p.to_string())});
     let entry = Entry {
@@ -370,7 +375,7 @@ pub async fn start(
 }
 
 /// Answers, prices and the tasks of the scope that were done; never name, address or secret, and no work at the vendor.
-async fn copy(
+pub(in crate::profiles) async fn begun(
     tx: &mut Tx,
     actor: &Actor,
     manifest: &Manifest,

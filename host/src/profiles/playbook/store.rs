@@ -81,7 +81,7 @@ pub(super) async fn forget_task(
     Ok(())
 }
 
-/// Writes answers, name and business of a profile's row that only the playbook changes; its alias follows the name.
+/// Writes answers, name and business of a profile's row that only the playbook changes; an alias that is its alone follows the name.
 pub(super) async fn put_answers(
     tx: &mut Tx,
     profile: &ProfileId,
@@ -98,7 +98,8 @@ pub(super) async fn put_answers(
         .bind(now_ms)
         .execute(tx.conn())
         .await?;
-    sqlx::query("update aliases set name = $2, version = version + 1 where name <> $2 and id = (select alias_id from profiles where id = $1)")
+    sqlx::query("update aliases set name = $2, version = version + 1 where name <> $2 and id = (select alias_id from profiles where id = $1) \
+           and (select count(*) from profiles other where other.alias_id = aliases.id) = 1")
         .bind(profile.as_str())
         .bind(name)
         .execute(tx.conn())
@@ -169,7 +170,10 @@ pub(super) async fn put_login_url(
 }
 
 /// What was found belongs to the org that was connected then.
-pub(super) async fn forget_findings(tx: &mut Tx, profile: &ProfileId) -> Result<(), StoreError> {
+pub(in crate::profiles) async fn forget_findings(
+    tx: &mut Tx,
+    profile: &ProfileId,
+) -> Result<(), StoreError> {
     for text in [
         "delete from playbook_orgs where profile_id = $1",
         "delete from profile_checks where profile_id = $1",
