@@ -95,7 +95,7 @@ fn forms(secret: &str) -> Vec<String> {
 
 /// The refresh token as only the sealer knows it.
 async fn stored_refresh_token(host: &Host, alias: &str) -> String {
-    let mut tx = host.store.read().await.unwrap();
+    let mut tx = host.store.read_everything().await.unwrap();
     let sealed: Vec<u8> =
         sqlx::query("select refresh_token_sealed from credentials where alias_id = $1")
             .bind(alias)
@@ -114,7 +114,7 @@ async fn stored_refresh_token(host: &Host, alias: &str) -> String {
 
 /// Every row of every table, and with the embedded database its very files.
 async fn database_text(database: &Database, host: &Host, found: &mut Found) {
-    let mut tx = host.store.read().await.unwrap();
+    let mut tx = host.store.read_everything().await.unwrap();
     if host.store.dialect() == Dialect::Postgres {
         let tables = sqlx::query(
             "select table_name::text from information_schema.tables where table_schema = current_schema()",
@@ -227,6 +227,13 @@ async fn e20_no_secret_is_in_a_log_error_page_answer_export_database_or_crash() 
         };
         let token = identity::mint_token(&host, &eve, token).await.unwrap();
 
+        // Eve's second factor: shown to her until its first code, and to nobody after.
+        let factor = identity::begin_second_factor(&host, &eve).await.unwrap();
+        let factor = factor.secret.replace(' ', "");
+        let recovery = identity::confirm_second_factor(&host, &eve, &code_of(&factor, host.now_ms()))
+            .await
+            .unwrap();
+
         // What is sealed: mail, webhook, vault, proxy, client secret, refresh token, access token.
         let mail = NewMailServer {
             host: "127.0.0.1".to_owned(),
@@ -277,7 +284,7 @@ async fn e20_no_secret_is_in_a_log_error_page_answer_export_database_or_crash() 
             .await
             .unwrap();
         worker::run_due(&host).await.unwrap();
-        let mut tx = host.store.read().await.unwrap();
+        let mut tx = host.store.read_everything().await.unwrap();
         let alias: String = sqlx::query("select alias_id from profiles where number = $1")
             .bind(&profile.number)
             .fetch_one(tx.conn())
@@ -425,6 +432,8 @@ async fn e20_no_secret_is_in_a_log_error_page_answer_export_database_or_crash() 
             ("personal token", token.secret.as_str()),
             ("session", session.cookie.as_str()),
             ("sign-in link", unused.token.as_str()),
+            ("second factor", factor.as_str()),
+            ("recovery code", recovery[0].as_str()),
         ];
         let mut leaked = Vec::new();
         for (what, secret) in secrets {
@@ -438,4 +447,12 @@ async fn e20_no_secret_is_in_a_log_error_page_answer_export_database_or_crash() 
         assert!(leaked.is_empty(), "{leaked:#?}");
     })
     .await;
+}
+
+/// The code that an app with this secret shows at this time.
+pub fn code_of(secret: &str, now_ms: i64) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+    totp.generate(u64::try_from(now_ms / 1_000).unwrap())
+        .to_string()
 }

@@ -96,7 +96,7 @@ impl Desk {
     }
 
     async fn count(&self, statement: &'static str) -> i64 {
-        let mut tx = self.host.store.read().await.unwrap();
+        let mut tx = self.host.store.read_everything().await.unwrap();
         sqlx::query(statement)
             .fetch_one(tx.conn())
             .await
@@ -228,7 +228,7 @@ async fn a_file_is_previewed_mapped_and_imported_whole_or_not_at_all_and_undone_
         assert_eq!(desk.source().await.state, "archived");
         assert_eq!(code(imports::delete_source(&desk.host, &desk.ana, source).await), "profile.state");
         for event in ["import.brought", "import.mapped", "import.started", "import.deleted"] {
-            let mut tx = desk.host.store.read().await.unwrap();
+            let mut tx = desk.host.store.read_everything().await.unwrap();
             let row = sqlx::query("select count(*) as n from audit where event = $1").bind(event).fetch_one(tx.conn()).await.unwrap();
             assert!(row.get::<i64, _>("n") > 0, "{event} is in the audit trail");
         }
@@ -301,7 +301,7 @@ async fn an_unused_seat_of_an_imported_organization_is_told_as_work_by_hand_and_
         assert_eq!(said.len(), 2);
         assert!(said["idle@example.com"].contains("by hand at the vendor"), "{said:?}");
         assert!(said["busy@example.com"].contains('<'), "{said:?}");
-        let mut tx = host.store.read().await.unwrap();
+        let mut tx = host.store.read_everything().await.unwrap();
         let opened = sqlx::query("select count(*) as n from candidates where organization_id = $1")
             .bind(source.organization_id.as_str())
             .fetch_one(tx.conn())

@@ -550,7 +550,7 @@ async fn a_stored_password_stays_with_its_server_and_is_sealed() {
                 .has_password
         );
 
-        let mut tx = office.host.store.read().await.unwrap();
+        let mut tx = office.host.store.read_everything().await.unwrap();
         for text in [
             "select coalesce(sum(length(detail)), 0) as n from audit where detail like '%horse%'",
             "select count(*) as n from mail_servers where password_sealed is not null",

@@ -9,6 +9,7 @@
 mod approvals;
 mod canaries;
 mod crash;
+mod entering;
 mod grants;
 mod history;
 mod imported;
@@ -33,6 +34,7 @@ mod store;
 mod subscriptions;
 mod sync;
 mod told;
+mod units;
 mod vaults;
 mod verdicts;
 mod webhooks;

@@ -24,7 +24,7 @@ async fn profile(world: &World) -> ProfileView {
 }
 
 async fn mails(host: &seatwise::app::host::Host, kind: &str) -> Vec<String> {
-    let mut tx = host.store.read().await.unwrap();
+    let mut tx = host.store.read_everything().await.unwrap();
     sqlx::query("select recipient || ' ' || subject as mail from outbox where kind = $1 order by created_at, recipient")
         .bind(kind)
         .fetch_all(tx.conn())

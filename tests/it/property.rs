@@ -153,7 +153,7 @@ impl Drawn {
 
 /// What is stored, in the same words.
 async fn stored(world: &World) -> BTreeSet<String> {
-    let mut tx = world.host.store.read().await.unwrap();
+    let mut tx = world.host.store.read_everything().await.unwrap();
     let mut lines = BTreeSet::new();
     for statement in [
         "select principal || ' active ' || cast(is_active as text) || ' last ' || coalesce(cast(activity_at as text), '-') as line \
@@ -208,7 +208,7 @@ async fn logins(world: &World) -> BTreeMap<String, i64> {
 }
 
 async fn stored_logins(world: &World) -> BTreeMap<String, i64> {
-    let mut tx = world.host.store.read().await.unwrap();
+    let mut tx = world.host.store.read_everything().await.unwrap();
     let rows = sqlx::query(
         "select account_id, cast(sum(event_count) as bigint) as n from activity_days where source <> 'last_activity' group by account_id",
     )
@@ -222,7 +222,7 @@ async fn stored_logins(world: &World) -> BTreeMap<String, i64> {
 
 /// Of these accounts: only those that are stored.
 async fn known(world: &World, all: BTreeMap<String, i64>) -> BTreeMap<String, i64> {
-    let mut tx = world.host.store.read().await.unwrap();
+    let mut tx = world.host.store.read_everything().await.unwrap();
     let rows = sqlx::query("select distinct vendor_id from accounts")
         .fetch_all(tx.conn())
         .await

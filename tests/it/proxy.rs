@@ -155,7 +155,7 @@ impl Company {
     }
 
     async fn audited(&self, event: &str) -> i64 {
-        let mut tx = self.host.store.read().await.unwrap();
+        let mut tx = self.host.store.read_everything().await.unwrap();
         sqlx::query("select count(*) from audit where event = $1")
             .bind(event)
             .fetch_one(tx.conn())
@@ -374,7 +374,7 @@ async fn another_login_address_takes_no_stored_secret_along() {
             save_sign_in(&company.host, &company.ana, &profile, typed, seen).await
         };
         let stored = async || -> Vec<u8> {
-            let mut tx = company.host.store.read().await.unwrap();
+            let mut tx = company.host.store.read_everything().await.unwrap();
             sqlx::query("select client_secret_sealed from credentials")
                 .fetch_one(tx.conn())
                 .await

@@ -544,7 +544,7 @@ async fn a_schedule_sweeps_once_a_day_and_reads_only_changes_between() {
         let desk = desk(&database).await;
         let mut kinds = Vec::new();
         for _ in 0..6 {
-            let mut tx = desk.host.store.read().await.unwrap();
+            let mut tx = desk.host.store.read_everything().await.unwrap();
             let kind = service::kind_due(&desk.host, &mut tx, &desk.profile)
                 .await
                 .unwrap();

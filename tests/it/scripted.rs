@@ -38,6 +38,7 @@ pub fn ana() -> Actor {
         via: Via::Session {
             session: "sess_1".to_owned(),
         },
+        sight: seatwise::store::Sight::everything(),
     }
 }
 
@@ -323,7 +324,7 @@ impl Desk {
 
     pub async fn count(&self, statement: &str) -> i64 {
         use sqlx::Row as _;
-        let mut tx = self.host.store.read().await.unwrap();
+        let mut tx = self.host.store.read_everything().await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(statement))
             .fetch_one(tx.conn())
             .await

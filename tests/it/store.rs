@@ -22,7 +22,7 @@ fn work(key: &str, due_at: i64) -> NewJob {
 /// `table.column` with its type and whether it can be null; of a view only the names, because SQLite knows no types there.
 async fn columns(database: &Database) -> BTreeMap<String, (String, bool)> {
     let store = database.open().await;
-    let mut tx = store.read().await.unwrap();
+    let mut tx = store.read_everything().await.unwrap();
     let rows = sqlx::query(store.dialect().pick(
         "select m.name as t, p.name as c, lower(p.type) as ty, \
            cast(p.\"notnull\" = 0 and p.pk = 0 as integer) as nullable \
@@ -54,7 +54,7 @@ async fn columns(database: &Database) -> BTreeMap<String, (String, bool)> {
 
 async fn indexes(database: &Database) -> BTreeSet<String> {
     let store = database.open().await;
-    let mut tx = store.read().await.unwrap();
+    let mut tx = store.read_everything().await.unwrap();
     let rows = sqlx::query(store.dialect().pick(
         "select name as n from sqlite_master where type = 'index' and sql is not null",
         "select c.relname::text as n from pg_index i join pg_class c on c.oid = i.indexrelid \
@@ -141,7 +141,7 @@ async fn c5_concurrent_writers_never_meet_a_busy_snapshot() {
 async fn a_reading_transaction_cannot_write() {
     on_both(|database| async move {
         let store = database.open().await;
-        let mut tx = store.read().await.unwrap();
+        let mut tx = store.read_everything().await.unwrap();
         numbers::next(&mut tx, Series::Run)
             .await
             .expect_err("a read must not turn into a write");

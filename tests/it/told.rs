@@ -20,7 +20,7 @@ fn spec() -> OrgSpec {
 
 /// `kind recipient subject`, by kind and recipient, of every mail so far; of one kind where named.
 async fn mails(world: &World, kind: &str) -> Vec<String> {
-    let mut tx = world.host.store.read().await.unwrap();
+    let mut tx = world.host.store.read_everything().await.unwrap();
     sqlx::query("select kind || ' ' || recipient || ' ' || subject as mail from outbox where $1 = '' or kind = $1 order by created_at, kind, recipient")
         .bind(kind)
         .fetch_all(tx.conn())
@@ -33,7 +33,7 @@ async fn mails(world: &World, kind: &str) -> Vec<String> {
 
 /// The text of the newest mail of a kind.
 async fn text(world: &World, kind: &str) -> String {
-    let mut tx = world.host.store.read().await.unwrap();
+    let mut tx = world.host.store.read_everything().await.unwrap();
     sqlx::query("select body from outbox where kind = $1 order by created_at desc limit 1")
         .bind(kind)
         .fetch_one(tx.conn())
@@ -156,7 +156,7 @@ async fn a_token_that_died_is_told_once_however_often_it_is_tried() {
 async fn approvers_are_told_of_rules_and_batches_that_wait_in_one_mail_with_links() {
     on_both(|database| async move {
         let company = Company::new(&database, Contract::Shared, Arc::new(NoFaults)).await;
-        let mut tx = company.host.store.read().await.unwrap();
+        let mut tx = company.host.store.read_everything().await.unwrap();
         let rows =
             sqlx::query("select recipient, body from outbox where kind = 'approval_waiting'")
                 .fetch_all(tx.conn())

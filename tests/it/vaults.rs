@@ -121,7 +121,7 @@ impl Company {
     }
 
     async fn sealed_secrets(&self) -> i64 {
-        let mut tx = self.host.store.read().await.unwrap();
+        let mut tx = self.host.store.read_everything().await.unwrap();
         sqlx::query("select count(*) from credentials where client_secret_sealed is not null")
             .fetch_one(tx.conn())
             .await

@@ -16,7 +16,7 @@ use sqlx::Row as _;
 /// What the pure decision says of every subscription of Sales Cloud, from the rows themselves.
 async fn decided(company: &Company, rule: &Deciding) -> BTreeMap<(String, String), String> {
     let now_ms = company.host.now_ms();
-    let mut tx = company.host.store.read().await.unwrap();
+    let mut tx = company.host.store.read_everything().await.unwrap();
     let exempt: Vec<String> =
         sqlx::query("select principal from exemptions where ended_at is null")
             .fetch_all(tx.conn())

@@ -364,7 +364,7 @@ async fn a_secret_is_shown_once_kept_sealed_and_gone_with_its_webhook() {
         let refused = webhooks::test_webhook(&office.host, &office.ada, id).await;
         assert!(matches!(refused, Err(NotifyError::NotSent(said)) if said == "HTTP 401: not now"));
         let key = renewed.secret.trim_start_matches("whsec_");
-        let mut tx = office.host.store.read().await.unwrap();
+        let mut tx = office.host.store.read_everything().await.unwrap();
         for text in [
             "select count(*) as n from audit where detail like '%' || $1 || '%'",
             "select count(*) as n from outbox where body like '%' || $1 || '%'",
@@ -392,7 +392,7 @@ async fn a_secret_is_shown_once_kept_sealed_and_gone_with_its_webhook() {
             webhooks::get_webhook(&office.host, &office.ada, id).await,
             Err(NotifyError::NotFound("webhook"))
         ));
-        let mut tx = office.host.store.read().await.unwrap();
+        let mut tx = office.host.store.read_everything().await.unwrap();
         let left: i64 =
             sqlx::query("select count(*) as n from webhooks where length(secret_sealed) > 0")
                 .fetch_one(tx.conn())

@@ -62,6 +62,7 @@ impl Installation {
             via: Via::Session {
                 session: format!("sess_{id}"),
             },
+            sight: seatwise::store::Sight::everything(),
             id,
         };
         let new = NewProfile {

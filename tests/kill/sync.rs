@@ -111,7 +111,7 @@ async fn open(installation: &Installation) -> Store {
 }
 
 async fn number(store: &Store, statement: &'static str) -> i64 {
-    let mut tx = store.read().await.expect("a read begins");
+    let mut tx = store.read_everything().await.expect("a read begins");
     let row = sqlx::query(statement).fetch_one(tx.conn()).await;
     row.expect("the statement counts").get(0)
 }

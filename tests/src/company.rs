@@ -414,7 +414,12 @@ impl Company {
     /// # Panics
     /// When the statement fails.
     pub async fn count(&self, statement: &'static str) -> i64 {
-        let mut tx = self.host.store.read().await.expect("a read begins");
+        let mut tx = self
+            .host
+            .store
+            .read_everything()
+            .await
+            .expect("a read begins");
         sqlx::query(statement)
             .fetch_one(tx.conn())
             .await

@@ -76,7 +76,12 @@ pub async fn finish(company: &Company) {
 /// # Panics
 /// When the database cannot be read.
 pub async fn end_state(company: &Company) -> Vec<String> {
-    let mut tx = company.host.store.read().await.expect("the company obeys");
+    let mut tx = company
+        .host
+        .store
+        .read_everything()
+        .await
+        .expect("the company obeys");
     let mut facts = Vec::new();
     for statement in [
         "select 'candidate ' || number || ' ' || state || ' ' || coalesce(reason_code, '-') as fact from candidates",

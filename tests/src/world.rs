@@ -17,7 +17,7 @@ use seatwise::kernel::clock::SetClock;
 use seatwise::kernel::faults::Faults;
 use seatwise::kernel::seal::Sealer;
 use seatwise::profiles::service::{self as profiles, NewProfile, ProfileError, ProfileView};
-use seatwise::store::Store;
+use seatwise::store::{Sight, Store};
 use seatwise::sync::{RunView, service as runs};
 use seatwise_practice_org_salesforce::{Listen, OrgSpec, PracticeOrg, Running};
 use seatwise_runtime::AllowTargets;
@@ -287,7 +287,12 @@ impl World {
     /// # Panics
     /// When the statement fails.
     pub async fn count(&self, statement: &'static str) -> i64 {
-        let mut tx = self.host.store.read().await.expect("a read begins");
+        let mut tx = self
+            .host
+            .store
+            .read_everything()
+            .await
+            .expect("a read begins");
         sqlx::query(statement)
             .fetch_one(tx.conn())
             .await
@@ -301,7 +306,7 @@ impl World {
 /// # Panics
 /// When the database cannot be read.
 pub async fn facts(store: &Store) -> Vec<String> {
-    let mut tx = store.read().await.expect("a read begins");
+    let mut tx = store.read_everything().await.expect("a read begins");
     let mut facts = Vec::new();
     for statement in [
         "select 'account ' || vendor_id || ' ' || principal || ' active ' || cast(is_active as text) || ' frozen ' || frozen \
@@ -395,6 +400,7 @@ pub async fn person(host: &Host, name: &str, role: Role) -> Actor {
         via: Via::Session {
             session: format!("sess_{id}"),
         },
+        sight: Sight::everything(),
         id,
     }
 }

@@ -14,7 +14,7 @@ use crate::app::host::Host;
 use crate::identity::IdentityError;
 use crate::identity::roles::{Actor, Permission, Role};
 use crate::identity::service::{
-    self, AccessView, GroupRole, PrincipalKind, PrincipalView, SignOnView,
+    self, AccessView, GroupRole, PrincipalKind, PrincipalView, SignOnView, UnitsView,
 };
 use crate::kernel::{PrincipalId, SessionId};
 use crate::web::gate::Caller;
@@ -47,6 +47,43 @@ pub fn routes() -> Vec<Route> {
             roles,
         )
         .taking::<Roles>(),
+    );
+    all.push(
+        Route::api(
+            Method::POST,
+            "/api/v1/access/{id}/business-units",
+            Permission::Administer,
+            "Lets somebody see exactly these business units; without any, the whole company",
+            sees,
+        )
+        .taking::<Sees>(),
+    );
+    all.push(Route::api(
+        Method::GET,
+        "/api/v1/business-units",
+        Permission::Administer,
+        "Business units by name, and which profile belongs to which",
+        units,
+    ));
+    all.push(
+        Route::api(
+            Method::POST,
+            "/api/v1/business-units",
+            Permission::Administer,
+            "Makes a business unit",
+            create_unit,
+        )
+        .taking::<NewUnit>(),
+    );
+    all.push(
+        Route::api(
+            Method::POST,
+            "/api/v1/profiles/{number}/business-unit",
+            Permission::Administer,
+            "Lets a profile belong to a business unit, or to none",
+            place,
+        )
+        .taking::<Place>(),
     );
     all.push(Route::api(
         Method::POST,
@@ -164,6 +201,67 @@ async fn roles(
         .collect::<Result<_, _>>()?;
     service::set_roles(&host, &actor, &id, &wanted).await?;
     access_of(&host, &actor, &id).await
+}
+
+/// What somebody sees.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AccessBusinessUnits)]
+struct Sees {
+    /// Names of business units; empty: the whole company.
+    business_units: BTreeSet<String>,
+}
+
+async fn sees(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    Body(body): Body<Sees>,
+) -> Result<Json<AccessView>, Error> {
+    let id = PrincipalId::from(id);
+    service::set_sight(&host, &actor, &id, &body.business_units).await?;
+    access_of(&host, &actor, &id).await
+}
+
+async fn units(State(host): State<Host>, Caller(actor): Caller) -> Result<Json<UnitsView>, Error> {
+    Ok(Json(service::list_units(&host, &actor).await?))
+}
+
+/// A business unit to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewBusinessUnit)]
+struct NewUnit {
+    /// Its name, which no other has.
+    name: String,
+}
+
+async fn create_unit(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Body(body): Body<NewUnit>,
+) -> Result<Json<UnitsView>, Error> {
+    service::create_unit(&host, &actor, &body.name).await?;
+    Ok(Json(service::list_units(&host, &actor).await?))
+}
+
+/// Where a profile belongs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ProfileBusinessUnit)]
+struct Place {
+    /// Name of a business unit; null: none.
+    business_unit: Option<String>,
+}
+
+async fn place(
+    State(host): State<Host>,
+    Caller(actor): Caller,
+    Path(number): Path<String>,
+    Body(body): Body<Place>,
+) -> Result<Json<UnitsView>, Error> {
+    service::place_profile(&host, &actor, &number, body.business_unit.as_deref()).await?;
+    Ok(Json(service::list_units(&host, &actor).await?))
 }
 
 async fn deactivate(

@@ -149,7 +149,7 @@ pub async fn open(
 
 /// Ids of the keys that the first values of each column need: enough to notice a lost or foreign key.
 async fn needed(store: &Store) -> Result<Vec<String>, StoreError> {
-    let mut tx = store.read().await?;
+    let mut tx = store.read_everything().await?;
     let mut ids = Vec::new();
     for column in COLUMNS {
         for (_, value) in sealed::page(&mut tx, column, "", 1).await? {
@@ -450,7 +450,7 @@ impl Walk {
         host: &Host,
     ) -> Result<Option<(&'static Column, Vec<(String, Vec<u8>)>)>, StoreError> {
         while let Some(column) = COLUMNS.get(self.column) {
-            let mut tx = host.store.read().await?;
+            let mut tx = host.store.read_everything().await?;
             let page = sealed::page(&mut tx, column, &self.after, BATCH).await?;
             if let Some((row, _)) = page.last() {
                 self.after.clone_from(row);

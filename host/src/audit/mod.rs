@@ -117,7 +117,7 @@ pub async fn verify(
     signer: &Signer,
 ) -> Result<Verification, AuditError> {
     actor.may(Permission::ReadAudit)?;
-    let mut tx = store.read().await?;
+    let mut tx = store.read_everything().await?;
     Ok(store::verify(&mut tx, signer).await?)
 }
 
@@ -132,6 +132,6 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<EntryView>, AuditError> {
     actor.may(Permission::ReadAudit)?;
-    let mut tx = store.read().await?;
+    let mut tx = store.read_everything().await?;
     Ok(store::list(&mut tx, before.unwrap_or(i64::MAX), limit.clamp(1, 500)).await?)
 }

@@ -222,7 +222,7 @@ pub async fn product_of(
 /// [`CatalogError::Denied`].
 pub async fn list_products(host: &Host, actor: &Actor) -> Result<Vec<ProductView>, CatalogError> {
     actor.may(Permission::Read)?;
-    Ok(store::list_products(&mut host.store.read().await?).await?)
+    Ok(store::list_products(&mut host.store.read(&actor.sight).await?).await?)
 }
 
 /// All software models with what is in use.
@@ -231,7 +231,7 @@ pub async fn list_products(host: &Host, actor: &Actor) -> Result<Vec<ProductView
 /// [`CatalogError::Denied`].
 pub async fn list_models(host: &Host, actor: &Actor) -> Result<Vec<ModelView>, CatalogError> {
     actor.may(Permission::Read)?;
-    Ok(store::list_models(&mut host.store.read().await?).await?)
+    Ok(store::list_models(&mut host.store.read(&actor.sight).await?).await?)
 }
 
 /// One model by number or id.
@@ -256,7 +256,10 @@ pub async fn list_identifiers(
     only_unrecognised: bool,
 ) -> Result<Vec<IdentifierView>, CatalogError> {
     actor.may(Permission::Read)?;
-    Ok(store::list_identifiers(&mut host.store.read().await?, only_unrecognised).await?)
+    Ok(
+        store::list_identifiers(&mut host.store.read(&actor.sight).await?, only_unrecognised)
+            .await?,
+    )
 }
 
 /// What an identifier is given to.

@@ -23,6 +23,29 @@ pub enum AccessVerb {
         /// Words as the page Roles names them
         roles: Vec<String>,
     },
+    /// Let somebody see exactly these business units; none: the whole company
+    #[command(after_help = "Example:\n  seatwise access sees prin_0198 West \"Field Sales\"")]
+    Sees {
+        /// Their id
+        id: String,
+        /// Names of business units
+        units: Vec<String>,
+    },
+    /// List business units, and which profile belongs to which
+    Units,
+    /// Make a business unit
+    AddUnit {
+        /// Its name
+        name: String,
+    },
+    /// Let a profile belong to a business unit
+    #[command(after_help = "Example:\n  seatwise access place PRF0001001 West")]
+    Place {
+        /// Number of the profile
+        profile: String,
+        /// Name of the business unit; left out: none, so that only whoever sees everything sees it
+        unit: Option<String>,
+    },
     /// Take somebody's access away: sessions end, tokens stop working
     Deactivate {
         /// Their id
@@ -72,6 +95,7 @@ const PERSON: &[Column] = &[
     ("Roles", "/roles", As::Text),
     ("By groups", "/group_roles", As::Text),
     ("Active", "/is_active", As::YesNo),
+    ("Sees only", "/business_units", As::Text),
 ];
 
 const SESSION: &[Column] = &[
@@ -105,6 +129,25 @@ fn shown(client: &Client, access: &Value) {
     }
 }
 
+fn units(client: &Client, view: &Value) {
+    if client.json {
+        return output::one(client, view, &[]);
+    }
+    let columns = &[
+        ("Business unit", "/name", As::Text),
+        ("Profiles", "/profiles", As::Text),
+        ("In the directory", "/people", As::Text),
+        ("See it", "/principals", As::Text),
+    ];
+    output::list(client, &view["units"], columns);
+    let columns = &[
+        ("Profile", "/number", As::Text),
+        ("Name", "/name", As::Text),
+        ("Belongs to", "/business_unit", As::Text),
+    ];
+    output::list(client, &view["profiles"], columns);
+}
+
 pub async fn access(client: &Client, verb: AccessVerb) -> Result<(), CliError> {
     let answer = match verb {
         AccessVerb::List => {
@@ -116,6 +159,27 @@ pub async fn access(client: &Client, verb: AccessVerb) -> Result<(), CliError> {
         AccessVerb::Roles { id, roles } => {
             let body = json!({ "roles": roles });
             client.post(&format!("/access/{id}/roles"), &body).await?
+        }
+        AccessVerb::Sees { id, units } => {
+            let path = format!("/access/{id}/business-units");
+            client
+                .post(&path, &json!({ "business_units": units }))
+                .await?
+        }
+        AccessVerb::Units => {
+            units(client, &client.get("/business-units", &[]).await?);
+            return Ok(());
+        }
+        AccessVerb::AddUnit { name } => {
+            let body = json!({ "name": name });
+            units(client, &client.post("/business-units", &body).await?);
+            return Ok(());
+        }
+        AccessVerb::Place { profile, unit } => {
+            let path = format!("/profiles/{profile}/business-unit");
+            let body = json!({ "business_unit": unit });
+            units(client, &client.post(&path, &body).await?);
+            return Ok(());
         }
         AccessVerb::Deactivate { id } => {
             let path = format!("/access/{id}/deactivate");

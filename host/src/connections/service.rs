@@ -207,7 +207,7 @@ fn hosts_of(row: &Row) -> Vec<HostPattern> {
 /// # Errors
 /// As [`way_out`].
 pub async fn client(host: &Host, alias: &AliasId) -> Result<Arc<GuardedClient>, ConnectionError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let way = way_out(host, &mut tx, alias).await?;
     drop(tx);
     Ok(host.connectors.client_through(&way)?)

@@ -90,7 +90,12 @@ impl GrantPort for AliasGrants {
 
 impl AliasGrants {
     async fn row(&self) -> Result<Row, Failure> {
-        let mut tx = self.host.store.read().await.map_err(|e| database(&e))?;
+        let mut tx = self
+            .host
+            .store
+            .read_everything()
+            .await
+            .map_err(|e| database(&e))?;
         let missing = || {
             token::failure(
                 FailureKind::Auth,
@@ -251,7 +256,12 @@ impl AliasGrants {
     }
 
     async fn vault_fields(&self) -> Result<BTreeMap<String, FromVault>, Failure> {
-        let mut tx = self.host.store.read().await.map_err(|e| database(&e))?;
+        let mut tx = self
+            .host
+            .store
+            .read_everything()
+            .await
+            .map_err(|e| database(&e))?;
         service::vault_fields(&mut tx, &self.alias)
             .await
             .map_err(|e| database(&e))

@@ -127,7 +127,7 @@ pub async fn get_account(
 ) -> Result<AccountView, EntitlementError> {
     actor.may(Permission::Read)?;
     let today = Day::of_ms(host.now_ms());
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let mut view = store::accounts::find(&mut tx, organization, account)
         .await?
         .ok_or_else(|| EntitlementError::NoAccount(account.to_owned()))?;

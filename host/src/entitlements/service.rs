@@ -321,7 +321,7 @@ pub async fn list_entitlements(
     product: Option<&ProductId>,
 ) -> Result<Vec<EntitlementView>, EntitlementError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     Ok(store::list(&mut tx, Day::of_ms(host.now_ms()), product).await?)
 }
 

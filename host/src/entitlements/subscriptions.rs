@@ -73,7 +73,7 @@ impl AttributeIs {
 /// [`EntitlementError::Denied`].
 pub async fn attribute_names(host: &Host, actor: &Actor) -> Result<Vec<String>, EntitlementError> {
     actor.may(Permission::Read)?;
-    let mut names = store::attribute_names(&mut host.store.read().await?).await?;
+    let mut names = store::attribute_names(&mut host.store.read(&actor.sight).await?).await?;
     names.insert("licence".to_owned());
     Ok(names.into_iter().collect())
 }
@@ -137,7 +137,7 @@ pub async fn list_subscriptions(
     let limit = limit.clamp(1, MOST_ROWS);
     let today = Day::of_ms(host.now_ms());
     let first = Cursor::default();
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let mut rows =
         store::list_subscriptions(&mut tx, filter, after.unwrap_or(&first), today, limit + 1)
             .await?;

@@ -42,7 +42,7 @@ pub async fn access_of(
     id: &PrincipalId,
 ) -> Result<AccessView, IdentityError> {
     actor.may(Permission::Administer)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     Ok(AccessView {
         principal: known(&mut tx, id).await?,
         password_set_at: store::password(&mut tx, id).await?.map(|(_, at)| at),
@@ -164,20 +164,24 @@ pub async fn end_session_of(
     Ok(tx.commit().await?)
 }
 
-async fn known(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalView, IdentityError> {
+pub(super) async fn known(tx: &mut Tx, id: &PrincipalId) -> Result<PrincipalView, IdentityError> {
     store::principal(tx, id)
         .await?
         .filter(|p| p.kind != PrincipalKind::System)
         .ok_or(IdentityError::NotFound("principal"))
 }
 
-async fn keeps_an_admin(tx: &mut Tx, leaving: &PrincipalView) -> Result<(), IdentityError> {
+pub(super) async fn keeps_an_admin(
+    tx: &mut Tx,
+    leaving: &PrincipalView,
+) -> Result<(), IdentityError> {
     // A group may be lost at any time: only an administrator by hand is sure to stay one.
     let is_admin = |p: &PrincipalView| {
         p.is_active
             && p.kind == PrincipalKind::Person
             && p.roles.contains(&Role::Admin)
             && !p.group_roles.contains(&Role::Admin)
+            && p.sight.is_whole()
     };
     let others = store::principals(tx).await?;
     let is_kept = !is_admin(leaving) || others.iter().any(|p| p.id != leaving.id && is_admin(p));
@@ -188,7 +192,7 @@ async fn keeps_an_admin(tx: &mut Tx, leaving: &PrincipalView) -> Result<(), Iden
     }
 }
 
-async fn record(
+pub(super) async fn record(
     host: &Host,
     tx: &mut Tx,
     actor: &Actor,

@@ -79,7 +79,7 @@ pub(super) fn own_session(actor: &Actor) -> Result<&str, IdentityError> {
 pub async fn account(host: &Host, actor: &Actor) -> Result<AccountView, IdentityError> {
     actor.may(Permission::OwnAccount)?;
     let this = own_session(actor)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let whom = active(&mut tx, &actor.id).await?;
     let mut sessions = store::sessions(&mut tx, &actor.id, host.now_ms()).await?;
     for session in &mut sessions {
@@ -122,7 +122,7 @@ pub async fn change_password(
     passwords::check(&new, &view.name, view.email.as_deref())?;
     if view.needs_old_password {
         let tried = sign_in::count_own_try(host, actor).await?;
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         let stored = store::password(&mut tx, &actor.id)
             .await?
             .map(|(hash, _)| hash);

@@ -15,6 +15,7 @@ pub mod sign_in;
 pub mod sign_on;
 mod store;
 mod tokens;
+pub mod units;
 
 use crate::identity::roles::Denied;
 use crate::kernel::{IntoProblem, Problem};

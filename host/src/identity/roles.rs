@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{IntoProblem, PrincipalId, Problem};
+use crate::store::Sight;
 
 /// What a person is to this installation (`sam-domain.md` §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -158,6 +159,16 @@ impl Permission {
         }
     }
 
+    /// Whether its deeds reach further than one business unit, so that whoever sees only some does not hold it: settings of profiles
+    /// touch what several share, products and rules are the company's, the audit trail is one chain.
+    #[must_use]
+    pub fn reaches_the_company(self) -> bool {
+        !matches!(
+            self,
+            Self::Read | Self::WorkCandidates | Self::Approve | Self::OwnAccount
+        )
+    }
+
     /// Reads the word.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -221,16 +232,20 @@ pub struct Actor {
     pub roles: BTreeSet<Role>,
     /// The door.
     pub via: Via,
+    /// The business units they see at this moment; read anew on each request.
+    pub sight: Sight,
 }
 
 /// The actor may not do this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} may not {}", .permission.as_str())]
+#[error("{name} may not {}{}", .permission.as_str(), if *.reaches_further { " while they see only some business units" } else { "" })]
 pub struct Denied {
     /// Who asked.
     pub name: String,
     /// What for.
     pub permission: Permission,
+    /// They see only some business units, and this reaches further than any of them.
+    pub reaches_further: bool,
 }
 
 impl IntoProblem for Denied {
@@ -241,11 +256,22 @@ impl IntoProblem for Denied {
             .iter()
             .map(|r| r.as_str())
             .collect();
+        let roles = roles.join(", ");
+        if self.reaches_further {
+            return Problem::new(
+                "identity.beyond_units",
+                403,
+                self.to_string(),
+                format!(
+                    "This reaches further than one business unit: ask someone who sees all of them, with one of these roles: {roles}"
+                ),
+            );
+        }
         Problem::new(
             "identity.denied",
             403,
             self.to_string(),
-            format!("Ask someone with one of these roles: {}", roles.join(", ")),
+            format!("Ask someone with one of these roles: {roles}"),
         )
     }
 }
@@ -262,6 +288,7 @@ impl Actor {
             name: "Seatwise".to_owned(),
             roles: BTreeSet::new(),
             via: Via::System,
+            sight: Sight::everything(),
         }
     }
 
@@ -290,12 +317,31 @@ impl Actor {
                 by_role && (scopes.is_empty() || scopes.contains(&permission))
             }
         };
-        if allowed {
+        let reaches_further = permission.reaches_the_company() && !self.sight.is_whole();
+        if allowed && !reaches_further {
             Ok(())
         } else {
             Err(Denied {
                 name: self.name.clone(),
                 permission,
+                reaches_further: allowed,
+            })
+        }
+    }
+
+    /// The same for a deed that reaches the whole company, whatever its permission: a rule, or the list of everybody it names.
+    ///
+    /// # Errors
+    /// [`Denied`], also for whoever sees only some business units.
+    pub fn may_everywhere(&self, permission: Permission) -> Result<(), Denied> {
+        self.may(permission)?;
+        if self.sight.is_whole() {
+            Ok(())
+        } else {
+            Err(Denied {
+                name: self.name.clone(),
+                permission,
+                reaches_further: true,
             })
         }
     }
@@ -343,6 +389,7 @@ mod tests {
                 minted_by: "prin_a".into(),
                 scopes: BTreeSet::from([Permission::Approve, Permission::Read]),
             },
+            sight: Sight::everything(),
         };
         assert!(actor.may(Permission::Approve).is_err());
         assert!(actor.may(Permission::Read).is_ok());
@@ -360,6 +407,7 @@ mod tests {
             via: Via::Session {
                 session: "sess_1".into(),
             },
+            sight: Sight::everything(),
         };
         let held: Vec<Permission> = Permission::ALL
             .into_iter()

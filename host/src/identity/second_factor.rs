@@ -74,7 +74,7 @@ pub async fn pending_second_factor(
 ) -> Result<Option<Enrolment>, IdentityError> {
     actor.may(Permission::OwnAccount)?;
     own_session(actor)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let whom = active(&mut tx, &actor.id).await?;
     let Some(row) = store::factor(&mut tx, &actor.id)
         .await?

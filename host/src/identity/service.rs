@@ -12,7 +12,7 @@ use crate::app::host::Host;
 use crate::audit::Entry;
 use crate::kernel::PrincipalId;
 use crate::kernel::written;
-use crate::store::{StoreError, Tx};
+use crate::store::{Sight, StoreError, Tx};
 
 pub use super::access::{
     AccessView, access_of, deactivate, end_session_of, invite, reactivate, set_roles,
@@ -40,6 +40,9 @@ pub use super::sign_on::{
 pub use super::tokens::{
     MintedToken, NewToken, TOKEN_MAX_DAYS, TokenView, authenticate_token, list_tokens, mint_token,
     revoke_token,
+};
+pub use super::units::{
+    Placed, UnitView, UnitsView, create_unit, list_units, place_profile, set_sight, units_of,
 };
 
 /// Random bytes in a link, cookie or token: cannot be guessed, so a plain hash of it is enough.
@@ -105,6 +108,9 @@ pub struct PrincipalView {
     pub group_roles: BTreeSet<Role>,
     /// False: signs in no more, its sessions and tokens are dead.
     pub is_active: bool,
+    /// The business units it sees, id and name; null: all of them.
+    #[serde(rename = "business_units")]
+    pub sight: Sight,
 }
 
 /// Writes the host's own principal, once.
@@ -194,7 +200,7 @@ pub async fn list_principals(
     actor: &Actor,
 ) -> Result<Vec<PrincipalView>, IdentityError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     Ok(store::principals(&mut tx).await?)
 }
 
@@ -204,7 +210,7 @@ pub async fn list_principals(
 /// [`IdentityError::Denied`].
 pub async fn administrators(host: &Host, actor: &Actor) -> Result<Vec<String>, IdentityError> {
     actor.may(Permission::OwnAccount)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let mut all = store::principals(&mut tx).await?;
     all.retain(|p| p.is_active && p.roles.contains(&Role::Admin));
     Ok(all.into_iter().map(|p| p.name).collect())
@@ -218,7 +224,7 @@ pub async fn find_principal(
     host: &Host,
     email_or_name: &str,
 ) -> Result<Option<PrincipalView>, IdentityError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let wanted = email_or_name.trim();
     let all = store::principals(&mut tx).await?;
     let by_email = all.iter().find(|p| {
@@ -256,7 +262,7 @@ pub async fn on_behalf_of(
     id: &PrincipalId,
     door: &str,
 ) -> Result<Actor, IdentityError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let who = active(&mut tx, id).await?;
     Ok(Actor {
         id: who.id,
@@ -265,6 +271,7 @@ pub async fn on_behalf_of(
         via: Via::Session {
             session: door.to_owned(),
         },
+        sight: who.sight,
     })
 }
 

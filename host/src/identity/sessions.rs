@@ -115,7 +115,7 @@ pub async fn mint_signin_link(
 /// [`IdentityError::NotSignedIn`] when nobody does any more.
 pub async fn authenticate_session(host: &Host, cookie: &str) -> Result<Session, IdentityError> {
     let now = host.now_ms();
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let session = store::session(&mut tx, &sha256_hex(cookie), now)
         .await?
         .ok_or(IdentityError::NotSignedIn)?;

@@ -114,7 +114,7 @@ pub async fn sign_in_with_password(
 ) -> Result<SignedIn, IdentityError> {
     let email = email.trim().to_lowercase();
     let tried = count_try(host, &email, &device.address).await?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let whom = store::person_of_email(&mut tx, &email).await?;
     let stored = match &whom {
         Some(id) => store::password(&mut tx, id).await?.map(|(hash, _)| hash),
@@ -149,7 +149,7 @@ pub async fn sign_in_with_code(
     device: &Device,
 ) -> Result<NewSession, IdentityError> {
     let hash = sha256_hex(ticket);
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let principal = store::link_of(&mut tx, &hash, "second_factor", host.now_ms())
         .await?
         .ok_or(IdentityError::LinkSpent)?;
@@ -234,6 +234,7 @@ pub(super) async fn begin(
         via: Via::Session {
             session: id.to_string(),
         },
+        sight: whom.sight,
     };
     let detail =
         serde_json::json!({ "session": id, "method": method.as_str(), "address": device.address });

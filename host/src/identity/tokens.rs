@@ -138,7 +138,7 @@ pub async fn mint_token(
 pub async fn authenticate_token(host: &Host, secret: &str) -> Result<Actor, IdentityError> {
     let now = host.now_ms();
     let hash = sha256_hex(secret);
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let (actor, last_used_at) = store::token_actor(&mut tx, &hash, now)
         .await?
         .ok_or(IdentityError::NotSignedIn)?;
@@ -158,7 +158,7 @@ pub async fn authenticate_token(host: &Host, secret: &str) -> Result<Actor, Iden
 pub async fn list_tokens(host: &Host, actor: &Actor) -> Result<Vec<TokenView>, IdentityError> {
     actor.may(Permission::OwnAccount)?;
     let sees_all = actor.may(Permission::Administer).is_ok();
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let mut tokens = store::tokens(&mut tx).await?;
     tokens.retain(|t| sees_all || t.principal == actor.id || t.minted_by == actor.id);
     Ok(tokens)

@@ -71,7 +71,7 @@ async fn need_file(tx: &mut Tx, source: &SourceView, key: &str) -> Result<FileVi
 /// [`ImportError::Denied`].
 pub async fn list_sources(host: &Host, actor: &Actor) -> Result<Vec<SourceView>, ImportError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     Ok(store::list_sources(&mut tx, unused_before(host)).await?)
 }
 
@@ -85,7 +85,7 @@ pub async fn get_source(
     key: &str,
 ) -> Result<(SourceView, Vec<FileView>), ImportError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let source = need(host, &mut tx, key).await?;
     let mut files = store::list_files(&mut tx, &source.profile_id, SHOWN_FILES).await?;
     for (id, run) in store::list_runs(&mut tx, &source.profile_id).await? {
@@ -107,7 +107,7 @@ pub async fn get_file(
     file: &str,
 ) -> Result<(SourceView, FileView), ImportError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let source = need(host, &mut tx, key).await?;
     let file = need_file(&mut tx, &source, file).await?;
     Ok((source, file))
@@ -385,7 +385,7 @@ pub async fn remap_file(
     let separator = before.separator.bytes().next().unwrap_or(b',');
     let mut pieces = Vec::new();
     {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read(&actor.sight).await?;
         while let Some(piece) = {
             let number = i64::try_from(pieces.len()).unwrap_or(i64::MAX);
             store::find_chunk(&mut tx, &before.id, number).await?

@@ -43,7 +43,7 @@ impl ImportSource {
     /// # Errors
     /// The database's own.
     pub async fn of_run(host: &Host, run: &RunId) -> Result<Option<Self>, StoreError> {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         let Some(reads) = store::find_reads(&mut tx, run).await? else {
             return Ok(None);
         };
@@ -58,7 +58,7 @@ impl ImportSource {
     /// The rows of a chunk; `None` behind the last one.
     async fn rows(&self, number: i64) -> Result<Option<Vec<Row>>, Trouble> {
         let chunk = async {
-            let mut tx = self.host.store.read().await?;
+            let mut tx = self.host.store.read_everything().await?;
             store::find_chunk(&mut tx, &self.reads.file, number).await
         };
         let chunk = chunk.await.map_err(|error| Trouble::of_store(&error))?;
@@ -189,7 +189,7 @@ impl Source for ImportSource {
             let mut tx = self
                 .host
                 .store
-                .read()
+                .read_everything()
                 .await
                 .map_err(|error| Trouble::of_store(&error))?;
             store::find_chunk(&mut tx, &self.reads.file, asked + 1)

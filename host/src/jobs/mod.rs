@@ -230,7 +230,7 @@ pub async fn settle(
 /// # Errors
 /// The database's own.
 pub async fn next_due(store: &Store) -> Result<Option<i64>, StoreError> {
-    let mut tx = store.read().await?;
+    let mut tx = store.read_everything().await?;
     store::next_due(&mut tx).await
 }
 

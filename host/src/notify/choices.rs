@@ -19,18 +19,21 @@ pub(super) struct Listener {
     pub email: String,
 }
 
-/// Everybody who is told of a cause now: active, with a mail address, allowed to see it. Who answers for what it is about is told
+/// Everybody who is told of a cause now: active, with a mail address, allowed to see it and what it is about. Who answers for what it is about is told
 /// unless they chose otherwise.
 pub(super) async fn listeners(
     tx: &mut Tx,
     cause: Cause,
     owner: Option<&str>,
+    subject: (&str, &str),
 ) -> Result<Vec<Listener>, StoreError> {
+    let units = identity::units_of(tx, subject.0, subject.1).await?;
     let chosen = store::settings::choices_for(tx, cause.as_str()).await?;
     let people = identity::people(tx).await?;
     Ok(people
         .into_iter()
         .filter(|person| person.is_active && cause.concerns(&person.roles))
+        .filter(|person| person.sight.covers(&units))
         .filter(|person| {
             chosen.get(person.id.as_str()).copied().unwrap_or_else(|| {
                 cause.is_told_to(&person.roles) || owner == Some(person.id.as_str())
@@ -68,7 +71,7 @@ pub struct ChoiceView {
 /// [`NotifyError::Denied`].
 pub async fn list_choices(host: &Host, actor: &Actor) -> Result<Vec<ChoiceView>, NotifyError> {
     actor.may(Permission::OwnAccount)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let chosen = store::settings::choices_of(&mut tx, &actor.id).await?;
     Ok(Cause::ALL
         .into_iter()

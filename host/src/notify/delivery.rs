@@ -82,7 +82,7 @@ impl Deliverer {
 
     async fn server(&self) -> Result<Option<MailServer>, Trouble> {
         let read = async {
-            let mut tx = self.host.store.read().await?;
+            let mut tx = self.host.store.read_everything().await?;
             mail_server::current(&self.host, &mut tx).await
         };
         read.await

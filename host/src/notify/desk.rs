@@ -80,7 +80,7 @@ pub async fn list_deliveries(
     if state.is_some_and(|state| !STATES.contains(&state)) {
         return Err(NotifyError::NotFound("state"));
     }
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let before = match before {
         None => None,
         Some(id) => {
@@ -108,7 +108,7 @@ pub async fn get_backlog(host: &Host, actor: &Actor) -> Result<BacklogView, Noti
 /// # Errors
 /// The database's own.
 pub async fn backlog(host: &Host) -> Result<BacklogView, StoreError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let now_ms = host.now_ms();
     let (due, failed, oldest_due_at) = store::backlog(&mut tx, now_ms).await?;
     Ok(BacklogView {

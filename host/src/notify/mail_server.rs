@@ -279,7 +279,7 @@ fn view(server: &MailServer, is_operators: bool, set: Option<(String, i64)>) -> 
 /// [`NotifyError::Denied`].
 pub async fn get_mail_server(host: &Host, actor: &Actor) -> Result<MailServerView, NotifyError> {
     actor.may(Permission::Administer)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     if let Some(server) = &host.options.mail {
         return Ok(view(server, true, None));
     }

@@ -11,7 +11,7 @@ use crate::identity::roles::{Actor, Permission};
 /// [`NotifyError::NotSent`] with the server's words, [`NotifyError::Denied`].
 pub async fn probe_mail_server(host: &Host, actor: &Actor) -> Result<Option<String>, NotifyError> {
     actor.may(Permission::Administer)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let server = mail_server::current(host, &mut tx).await?;
     drop(tx);
     let Some(server) = server else {

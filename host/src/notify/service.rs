@@ -50,7 +50,8 @@ pub async fn post(host: &Host, tx: &mut Tx, new: &NewMessage) -> Result<bool, No
 /// The database's own.
 pub async fn tell(host: &Host, tx: &mut Tx, notice: &Notice) -> Result<(), StoreError> {
     webhooks::tell(host, tx, notice).await?;
-    for person in choices::listeners(tx, notice.cause, notice.owner.as_deref()).await? {
+    let subject = (notice.subject_kind, notice.subject_id.as_str());
+    for person in choices::listeners(tx, notice.cause, notice.owner.as_deref(), subject).await? {
         tell_person(host, tx, notice, &person).await?;
     }
     Ok(())
@@ -155,7 +156,7 @@ fn lane(subject: &str) -> (Channel, Option<&str>) {
 /// # Errors
 /// The database's own.
 pub async fn due(host: &Host, subject: &str) -> Result<Vec<Message>, StoreError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let (channel, target) = lane(subject);
     store::due(&mut tx, channel, target, host.now_ms(), AT_ONCE).await
 }
@@ -165,7 +166,7 @@ pub async fn due(host: &Host, subject: &str) -> Result<Vec<Message>, StoreError>
 /// # Errors
 /// The database's own.
 pub async fn next_due(host: &Host, subject: &str) -> Result<Option<i64>, StoreError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let (channel, target) = lane(subject);
     store::next_due(&mut tx, channel, target).await
 }

@@ -163,7 +163,7 @@ fn checked_url(host: &Host, text: &str) -> Result<Url, NotifyError> {
 /// [`NotifyError::Denied`].
 pub async fn list_webhooks(host: &Host, actor: &Actor) -> Result<Vec<WebhookView>, NotifyError> {
     actor.may(Permission::Administer)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let mut views = Vec::new();
     for row in store::list(&mut tx).await? {
         views.push(view(&mut tx, row).await);
@@ -177,7 +177,7 @@ pub async fn list_webhooks(host: &Host, actor: &Actor) -> Result<Vec<WebhookView
 /// [`NotifyError::NotFound`], [`NotifyError::Denied`].
 pub async fn get_webhook(host: &Host, actor: &Actor, id: &str) -> Result<WebhookView, NotifyError> {
     actor.may(Permission::Administer)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let row = need(&mut tx, id).await?;
     Ok(view(&mut tx, row).await)
 }
@@ -462,7 +462,7 @@ pub(super) async fn tell(host: &Host, tx: &mut Tx, notice: &Notice) -> Result<()
 /// Calls a webhook with a message of the outbox.
 pub(super) async fn deliver(host: &Host, message: &Message) -> Result<String, Trouble> {
     let row = async {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         store::find(&mut tx, &message.target).await
     };
     let row = row

@@ -288,7 +288,7 @@ pub async fn list_resolution_rules(
     actor: &Actor,
 ) -> Result<Vec<ResolutionRuleView>, PeopleError> {
     actor.may(Permission::Read)?;
-    Ok(store::list_rules(&mut host.store.read().await?).await?)
+    Ok(store::list_rules(&mut host.store.read(&actor.sight).await?).await?)
 }
 
 /// Says by hand whose account it is; no later matching undoes that.
@@ -337,7 +337,12 @@ pub async fn list_people(
 ) -> Result<Vec<PersonView>, PeopleError> {
     actor.may(Permission::Read)?;
     let after = after.map_or("", PersonId::as_str);
-    Ok(store::list_people(&mut host.store.read().await?, after, limit.clamp(1, 500)).await?)
+    Ok(store::list_people(
+        &mut host.store.read(&actor.sight).await?,
+        after,
+        limit.clamp(1, 500),
+    )
+    .await?)
 }
 
 /// Accounts of people that hold active subscriptions and match nobody; `after` is organization and account of the last one
@@ -353,5 +358,10 @@ pub async fn list_unresolved(
 ) -> Result<Vec<UnresolvedView>, PeopleError> {
     actor.may(Permission::Read)?;
     let after = after.unwrap_or(("", ""));
-    Ok(store::list_unresolved(&mut host.store.read().await?, after, limit.clamp(1, 500)).await?)
+    Ok(store::list_unresolved(
+        &mut host.store.read(&actor.sight).await?,
+        after,
+        limit.clamp(1, 500),
+    )
+    .await?)
 }

@@ -188,7 +188,7 @@ pub(super) async fn open(host: &Host, row: &ProfileRow) -> Result<OrgLink, Profi
     let manifest: Arc<Manifest> = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
     let (granted_scopes, way) = {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         let scopes = credentials::service::find(&mut tx, &row.alias)
             .await?
             .map(|credential| credential.granted_scopes)

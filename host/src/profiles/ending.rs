@@ -82,7 +82,7 @@ async fn children(tx: &mut Tx, row: &ProfileRow) -> Result<Vec<String>, ProfileE
 /// [`ProfileError::NotFound`].
 pub async fn preview(host: &Host, actor: &Actor, key: &str) -> Result<Ending, ProfileError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let row = need(&mut tx, key).await?;
     let has_secret = credentials::service::find(&mut tx, &row.alias)
         .await?

@@ -187,7 +187,7 @@ pub(super) async fn due(
         .into_iter()
         .filter(|info| served(info).iter().any(|process| work.needs(process)))
         .collect();
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let at = store::checks::checked_at(&mut tx, profile).await?;
     let stored = store::list_checks(&mut tx, profile).await?;
     let is_stopped = stored.iter().any(|check| work.is_stopped_by(check));

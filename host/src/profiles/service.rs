@@ -94,7 +94,7 @@ pub struct ProfileView {
 /// [`ProfileError::Denied`].
 pub async fn list(host: &Host, actor: &Actor) -> Result<Vec<ProfileView>, ProfileError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let mut views = Vec::new();
     for row in store::list(&mut tx).await? {
         views.push(view(&mut tx, row).await?);
@@ -108,7 +108,7 @@ pub async fn list(host: &Host, actor: &Actor) -> Result<Vec<ProfileView>, Profil
 /// [`ProfileError::NotFound`].
 pub async fn get(host: &Host, actor: &Actor, key: &str) -> Result<ProfileView, ProfileError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let row = need(&mut tx, key).await?;
     view(&mut tx, row).await
 }
@@ -140,7 +140,7 @@ pub struct AliasLine {
 /// [`ProfileError::Denied`].
 pub async fn list_aliases(host: &Host, actor: &Actor) -> Result<Vec<AliasLine>, ProfileError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let rows = store::list(&mut tx).await?;
     let mut lines = Vec::new();
     for alias in aliases::list(&mut tx).await? {
@@ -253,7 +253,7 @@ pub async fn scheduled(host: &Host, profile: &str) -> Result<Option<i64>, Profil
     )
     .await?;
     tx.commit().await?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let holds = effective(&mut tx, &row.alias).await?.schedule.value;
     Ok(Some(schedule::next_free_run(&holds, host.now_ms())?))
 }
@@ -447,7 +447,7 @@ pub(super) async fn need(tx: &mut Tx, key: &str) -> Result<ProfileRow, ProfileEr
 }
 
 pub(super) async fn read(host: &Host, key: &str) -> Result<ProfileRow, ProfileError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     need(&mut tx, key).await
 }
 

@@ -348,7 +348,7 @@ async fn adopt(
 }
 
 async fn way_of(host: &Host, row: &ProfileRow) -> Result<WayOut, ProfileError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     Ok(connections::way_out(host, &mut tx, &row.alias).await?)
 }
 

@@ -21,7 +21,7 @@ use crate::store::Tx;
 /// [`ProfileError::NotFound`].
 pub async fn way(host: &Host, actor: &Actor, key: &str) -> Result<WayView, ProfileError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let row = need(&mut tx, key).await?;
     shown(host, &mut tx, &row).await
 }

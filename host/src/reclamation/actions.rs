@@ -111,7 +111,7 @@ pub async fn list_actions(
     limit: i64,
 ) -> Result<Vec<ActionView>, ReclamationError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let listed = store::list(&mut tx, None, after, limit.clamp(1, 500)).await?;
     Ok(listed.into_iter().map(view).collect())
 }
@@ -126,7 +126,7 @@ pub async fn get_action(
     key: &str,
 ) -> Result<ActionView, ReclamationError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let listed = store::list(&mut tx, Some(key), None, 1)
         .await?
         .pop()
@@ -202,7 +202,7 @@ fn before_image(host: &Host, row: &ActionRow) -> Result<Option<BeforeImage>, Rec
 /// Asks the vendor how an action would be undone.
 async fn restore_plan(host: &Host, row: &ActionRow) -> Result<Plan, ReclamationError> {
     let now_ms = host.now_ms();
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let rows = candidates::of_action(&mut tx, &row.id).await?;
     // One that came to a stop after some of its requests took effect has something to give back, too.
     let is_partly = stopped(&row.state)
@@ -267,7 +267,7 @@ pub async fn plan_undo(
     key: &str,
 ) -> Result<PlanView, ReclamationError> {
     actor.may(Permission::WorkCandidates)?;
-    let row = need(&mut host.store.read().await?, key).await?;
+    let row = need(&mut host.store.read(&actor.sight).await?, key).await?;
     Ok(plan_view(&restore_plan(host, &row).await?))
 }
 
@@ -284,7 +284,7 @@ pub async fn undo(
 ) -> Result<ActionView, ReclamationError> {
     actor.may(Permission::WorkCandidates)?;
     let why = reason(why)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let row = need(&mut tx, key).await?;
     let had = store::live_restore_of(&mut tx, &row.id).await?;
     drop(tx);

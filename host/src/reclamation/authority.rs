@@ -73,6 +73,12 @@ pub(super) async fn objection(
             } else {
                 format!("the person who minted this token for {}", actor.name)
             };
+            // What they made may lie in a business unit that they no longer see.
+            let why = if actor.sight.is_whole() {
+                why.as_str()
+            } else {
+                "made or changed something that this rests on"
+            };
             return Ok(Some(format!("{who} may not approve this: {who} {why}")));
         }
     }

@@ -125,7 +125,8 @@ pub async fn create_batch(
     rule: &str,
     listed: &[String],
 ) -> Result<BatchView, ReclamationError> {
-    actor.may(Permission::WorkCandidates)?;
+    // A list takes the place of the rule's other open lists, whoever is in them.
+    actor.may_everywhere(Permission::WorkCandidates)?;
     let mut tx = host.store.begin().await?;
     let rule = rules::find(&mut tx, rule)
         .await?
@@ -219,7 +220,7 @@ pub async fn create_batch(
 /// [`ReclamationError::Denied`].
 pub async fn list_batches(host: &Host, actor: &Actor) -> Result<Vec<BatchView>, ReclamationError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let mut views = Vec::new();
     for row in store::list(&mut tx, 200).await? {
         views.push(view(host, &mut tx, actor, row, false).await?);
@@ -237,7 +238,7 @@ pub async fn get_batch(
     key: &str,
 ) -> Result<BatchView, ReclamationError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let row = store::find(&mut tx, key)
         .await?
         .ok_or_else(|| not_found("batch", key))?;
@@ -425,6 +426,10 @@ pub async fn approve_batch(
     seen: &str,
 ) -> Result<BatchView, ReclamationError> {
     actor.may(Permission::Approve)?;
+    // Only somebody who sees everybody in it.
+    store::find(&mut host.store.read(&actor.sight).await?, key)
+        .await?
+        .ok_or_else(|| not_found("batch", key))?;
     let mut tx = host.store.begin().await?;
     let batch = store::find(&mut tx, key)
         .await?
@@ -445,6 +450,13 @@ pub async fn approve_batch(
         )));
     }
     if seen != batch.digest || difference.is_stale() {
+        let difference = if actor.sight.is_whole() {
+            difference
+        } else {
+            // What changed for people that the actor does not see is not told to them.
+            let mut seen = host.store.read(&actor.sight).await?;
+            self::difference(&mut seen, &rule, &batch).await?.0
+        };
         return Err(ReclamationError::Stale {
             what: "batch",
             difference,

@@ -55,7 +55,7 @@ pub async fn list_candidates(
     limit: i64,
 ) -> Result<Vec<CandidateView>, ReclamationError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let listed = Listed {
         id: None,
         state: filter.state,
@@ -76,7 +76,7 @@ pub async fn count_candidates(
     actor: &Actor,
 ) -> Result<Vec<(State, i64)>, ReclamationError> {
     actor.may(Permission::Read)?;
-    let mut counts = store::count_by_state(&mut host.store.read().await?).await?;
+    let mut counts = store::count_by_state(&mut host.store.read(&actor.sight).await?).await?;
     counts.sort_by_key(|(state, _)| *state);
     Ok(counts)
 }
@@ -91,7 +91,7 @@ pub async fn get_candidate(
     key: &str,
 ) -> Result<CandidateView, ReclamationError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let listed = Listed {
         id: Some(key),
         ..Listed::default()
@@ -104,10 +104,19 @@ pub async fn get_candidate(
     Ok(view)
 }
 
-async fn need(tx: &mut Tx, key: &str) -> Result<CandidateRow, ReclamationError> {
-    store::find(tx, key)
+/// Begins to write about one candidate, which the actor must see.
+async fn begin_on(
+    host: &Host,
+    actor: &Actor,
+    key: &str,
+) -> Result<(Tx, CandidateRow), ReclamationError> {
+    let absent = || not_found("candidate", key);
+    store::find(&mut host.store.read(&actor.sight).await?, key)
         .await?
-        .ok_or_else(|| not_found("candidate", key))
+        .ok_or_else(absent)?;
+    let mut tx = host.store.begin().await?;
+    let row = store::find(&mut tx, key).await?.ok_or_else(absent)?;
+    Ok((tx, row))
 }
 
 /// Moves one candidate for a person, writes the trail, and lets its organization's candidates be looked after.
@@ -149,8 +158,7 @@ pub async fn answer(
     why: &str,
 ) -> Result<CandidateView, ReclamationError> {
     actor.may(Permission::WorkCandidates)?;
-    let mut tx = host.store.begin().await?;
-    let row = need(&mut tx, key).await?;
+    let (tx, row) = begin_on(host, actor, key).await?;
     match answer {
         Answer::Keep => {
             let note = Note::because("keep_wished", reason(why)?);
@@ -199,8 +207,7 @@ pub async fn decide_keep(
     why: &str,
 ) -> Result<CandidateView, ReclamationError> {
     actor.may(Permission::Approve)?;
-    let mut tx = host.store.begin().await?;
-    let row = need(&mut tx, key).await?;
+    let (mut tx, row) = begin_on(host, actor, key).await?;
     let rule = rules::find(&mut tx, row.rule_id.as_str())
         .await?
         .ok_or_else(|| not_found("rule", row.rule_id.as_str()))?;
@@ -262,8 +269,7 @@ pub async fn release(
 ) -> Result<CandidateView, ReclamationError> {
     actor.may(Permission::WorkCandidates)?;
     let why = reason(why)?;
-    let mut tx = host.store.begin().await?;
-    let row = need(&mut tx, key).await?;
+    let (mut tx, row) = begin_on(host, actor, key).await?;
     if row.held_from == Some(State::AwaitingUser) {
         let rule = rules::find(&mut tx, row.rule_id.as_str())
             .await?
@@ -297,8 +303,7 @@ pub async fn repair(
 ) -> Result<CandidateView, ReclamationError> {
     actor.may(Permission::WorkCandidates)?;
     let why = reason(why)?;
-    let mut tx = host.store.begin().await?;
-    let row = need(&mut tx, key).await?;
+    let (mut tx, row) = begin_on(host, actor, key).await?;
     if planning::is_mended_by_itself(&row) {
         planning::wake(host, &mut tx, &row.organization_id).await?;
         tx.commit().await?;
@@ -339,8 +344,7 @@ pub async fn close_by_hand(
 ) -> Result<CandidateView, ReclamationError> {
     actor.may(Permission::WorkCandidates)?;
     let why = reason(why)?;
-    let mut tx = host.store.begin().await?;
-    let row = need(&mut tx, key).await?;
+    let (tx, row) = begin_on(host, actor, key).await?;
     let note = Note::because("closed_by_hand", why);
     act(
         host,

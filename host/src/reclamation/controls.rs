@@ -115,7 +115,7 @@ pub async fn list_exemptions(
     actor: &Actor,
 ) -> Result<Vec<ExemptionView>, ReclamationError> {
     actor.may(Permission::Read)?;
-    Ok(store::list_exemptions(&mut host.store.read().await?).await?)
+    Ok(store::list_exemptions(&mut host.store.read(&actor.sight).await?).await?)
 }
 
 /// Ends an exemption; the next download may name the person again.
@@ -174,7 +174,7 @@ pub(super) async fn read(tx: &mut Tx) -> Result<ControlsView, ReclamationError> 
 /// [`ReclamationError::Denied`].
 pub async fn get_controls(host: &Host, actor: &Actor) -> Result<ControlsView, ReclamationError> {
     actor.may(Permission::Read)?;
-    read(&mut host.store.read().await?).await
+    read(&mut host.store.read(&actor.sight).await?).await
 }
 
 /// Why every reclaim is stopped, while it is: shown on every page.
@@ -182,7 +182,7 @@ pub async fn get_controls(host: &Host, actor: &Actor) -> Result<ControlsView, Re
 /// # Errors
 /// The database's own.
 pub async fn stopped(host: &Host) -> Result<Option<String>, ReclamationError> {
-    let view = read(&mut host.store.read().await?).await?;
+    let view = read(&mut host.store.read_everything().await?).await?;
     Ok(view
         .is_stopped
         .then(|| view.stopped_reason.unwrap_or_default()))

@@ -70,7 +70,7 @@ pub async fn handle(host: &Host, job: &Claimed) -> JobOutcome {
 
 async fn work(host: &Host, job: &Claimed) -> Result<(), ReclamationError> {
     let organization: OrgId = job.subject.as_str().into();
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let Some(acting) = acting::acting_for(&mut tx, &organization).await? else {
         return Ok(());
     };
@@ -92,7 +92,7 @@ async fn work(host: &Host, job: &Claimed) -> Result<(), ReclamationError> {
             rule,
             version,
         };
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         let asked = Asked::new(&rule.product_id, &version.deciding, host.now_ms());
         let named = verdicts::unopened(&mut tx, &asked, &organization).await?;
         let repairable: Vec<CandidateRow> =

@@ -229,7 +229,7 @@ pub async fn get_reconciliation(
     key: Option<&str>,
 ) -> Result<ReconciliationView, ReconciliationError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let mut found = store::find(&mut tx, key)
         .await?
         .ok_or_else(|| ReconciliationError::NotFound(key.unwrap_or("yet").to_owned()))?;
@@ -237,6 +237,11 @@ pub async fn get_reconciliation(
     let year: Day = format!("{}-01-01", day.date().year())
         .parse()
         .unwrap_or(day);
+    if !actor.sight.is_whole() {
+        // What is stored of the company as a whole is not theirs; this is counted over what they see.
+        found.totals = store::totals(&mut tx).await?;
+        found.totals.amounts = amounts(&found.positions);
+    }
     found.savings = store::savings(&mut tx, year.start_ms()).await?;
     Ok(found)
 }
@@ -251,7 +256,11 @@ pub async fn list_reconciliations(
     limit: i64,
 ) -> Result<Vec<(String, String, i64, String)>, ReconciliationError> {
     actor.may(Permission::Read)?;
-    Ok(store::list(&mut host.store.read().await?, limit.clamp(1, 200)).await?)
+    Ok(store::list(
+        &mut host.store.read(&actor.sight).await?,
+        limit.clamp(1, 200),
+    )
+    .await?)
 }
 
 /// Makes sure that the daily reconciliation exists; call at start.

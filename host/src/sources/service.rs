@@ -147,7 +147,7 @@ pub struct Preview {
 /// [`SourceError::Denied`].
 pub async fn list_sources(host: &Host, actor: &Actor) -> Result<Vec<SourceView>, SourceError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     read(&mut tx).await
 }
 
@@ -160,7 +160,7 @@ pub async fn list_supersessions(
     actor: &Actor,
 ) -> Result<Vec<Supersession>, SourceError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     Ok(store::all(&mut tx).await?)
 }
 
@@ -240,7 +240,7 @@ pub async fn preview(
     newer: &OrgId,
 ) -> Result<Preview, SourceError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     look(&mut tx, older, newer).await
 }
 

@@ -15,6 +15,9 @@ pub(super) const SQLITE_WRITER_SETUP: &str = "pragma journal_mode = wal; pragma 
 /// Readers cannot write, whatever the statement.
 pub(super) const SQLITE_READER_SETUP: &str =
     "pragma busy_timeout = 20000; pragma query_only = on; pragma cache_size = -8192;";
+/// Readers of a limited sight are opened read-only; their temporary tables stay in memory.
+pub(super) const SQLITE_LIMITED_SETUP: &str =
+    "pragma busy_timeout = 20000; pragma temp_store = memory; pragma cache_size = -8192;";
 
 impl Dialect {
     pub(super) fn of_url(url: &str) -> Option<Self> {

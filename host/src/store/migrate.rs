@@ -34,6 +34,7 @@ migrations! {
     17 "0017_supersede";
     18 "0018_imports";
     19 "0019_vaults";
+    21 "0021_units";
 }
 
 /// Number of the newest migration of this program, and of the newest one that the database has.

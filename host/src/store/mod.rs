@@ -21,8 +21,11 @@ pub mod dialect;
 mod migrate;
 pub mod numbers;
 pub mod sealed;
+mod seen;
+mod sight;
 
 pub use dialect::Dialect;
+pub use sight::Sight;
 
 /// How long a writer waits for another before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,12 +33,16 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL of one host.
 const POSTGRES_CONNECTIONS: u32 = 12;
+/// Connections for those who see only some business units; opened when the first of them asks.
+const LIMITED_CONNECTIONS: u32 = 4;
 
 /// The database of one installation.
 #[derive(Clone)]
 pub struct Store {
     writer: AnyPool,
     reader: AnyPool,
+    /// Reads of a limited [`Sight`]; see [`seen`].
+    limited: AnyPool,
     dialect: Dialect,
     faults: Arc<dyn Faults>,
     /// Keeps other hosts away from an embedded database; see [`Store::open_alone`].
@@ -140,7 +147,7 @@ impl Store {
         sqlx::any::install_default_drivers();
         let dialect =
             Dialect::of_url(url).ok_or_else(|| StoreError::Address(without_password(url)))?;
-        let (writer, reader) = match dialect {
+        let (writer, reader, limited) = match dialect {
             Dialect::Sqlite => {
                 let url = if url.contains('?') {
                     url.to_owned()
@@ -154,7 +161,10 @@ impl Store {
                 let reader = sqlite_pool(SQLITE_READERS, dialect::SQLITE_READER_SETUP)
                     .connect_with(quiet(&url)?)
                     .await?;
-                (writer, reader)
+                // Not by `query_only`, which would hinder temporary tables, too.
+                let url = format!("{}?mode=ro", url.split('?').next().unwrap_or(&url));
+                let limited = limited_pool(dialect).connect_lazy_with(quiet(&url)?);
+                (writer, reader, limited)
             }
             Dialect::Postgres => {
                 let pool = AnyPoolOptions::new()
@@ -163,12 +173,14 @@ impl Store {
                     .connect_with(quiet(url)?)
                     .await?;
                 migrate::up(&pool, dialect).await?;
-                (pool.clone(), pool)
+                let limited = limited_pool(dialect).connect_lazy_with(quiet(url)?);
+                (pool.clone(), pool, limited)
             }
         };
         Ok(Self {
             writer,
             reader,
+            limited,
             dialect,
             faults,
             lock: None,
@@ -216,17 +228,35 @@ impl Store {
         })
     }
 
-    /// A reading transaction: one snapshot, cannot write.
+    /// A reading transaction of everything, for the host itself and for what concerns no business unit: one snapshot, cannot write.
     ///
     /// # Errors
     /// When no connection can be had in time.
-    pub async fn read(&self) -> Result<Tx, StoreError> {
-        let inner = self.reader.begin_with(self.dialect.begin_read()).await?;
-        Ok(Tx {
+    pub async fn read_everything(&self) -> Result<Tx, StoreError> {
+        self.read(&Sight::everything()).await
+    }
+
+    /// A reading transaction of somebody who sees this much: every statement finds only that, as if the rest did not exist. One
+    /// snapshot, cannot write.
+    ///
+    /// # Errors
+    /// When no connection can be had in time.
+    pub async fn read(&self, sight: &Sight) -> Result<Tx, StoreError> {
+        let pool = if sight.is_whole() {
+            &self.reader
+        } else {
+            &self.limited
+        };
+        let inner = pool.begin_with(self.dialect.begin_read()).await?;
+        let mut tx = Tx {
             inner,
             dialect: self.dialect,
             faults: Arc::clone(&self.faults),
-        })
+        };
+        if !sight.is_whole() {
+            seen::look(&mut tx, sight).await?;
+        }
+        Ok(tx)
     }
 
     /// Number of the newest migration of this program, and of the newest one that the database has.
@@ -234,7 +264,7 @@ impl Store {
     /// # Errors
     /// The database's own.
     pub async fn migrations(&self) -> Result<(i64, i64), StoreError> {
-        let mut tx = self.read().await?;
+        let mut tx = self.read_everything().await?;
         migrate::state(&mut tx).await
     }
 
@@ -243,7 +273,7 @@ impl Store {
     /// # Errors
     /// The database's own.
     pub async fn now_ms(&self) -> Result<i64, StoreError> {
-        let mut tx = self.read().await?;
+        let mut tx = self.read_everything().await?;
         let row = sqlx::query(tx.dialect().now_ms())
             .fetch_one(tx.conn())
             .await?;
@@ -252,6 +282,7 @@ impl Store {
 
     /// Waits for open transactions and closes all connections.
     pub async fn close(&self) {
+        self.limited.close().await;
         self.reader.close().await;
         self.writer.close().await;
     }
@@ -290,6 +321,20 @@ fn sqlite_pool(connections: u32, setup: &'static str) -> AnyPoolOptions {
             Box::pin(async move {
                 conn.execute(setup).await?;
                 Ok(())
+            })
+        })
+}
+
+fn limited_pool(dialect: Dialect) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(LIMITED_CONNECTIONS)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .after_connect(move |conn, _| {
+            Box::pin(async move {
+                if dialect == Dialect::Sqlite {
+                    conn.execute(dialect::SQLITE_LIMITED_SETUP).await?;
+                }
+                seen::limit(conn, dialect).await
             })
         })
 }

@@ -33,7 +33,7 @@ impl Drive {
     pub(super) async fn read_pools(&self) -> Result<(), Halt> {
         let mut trail = Trail::default();
         loop {
-            let mut tx = self.host.store.read().await?;
+            let mut tx = self.host.store.read_everything().await?;
             let chain = chains::open_chains(&mut tx, &self.run, CONSUMPTION)
                 .await?
                 .pop();

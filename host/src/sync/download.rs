@@ -91,7 +91,7 @@ impl Drive {
     }
 
     async fn view(&self) -> Result<Option<RunView>, StoreError> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         store::find_run(&mut tx, self.run.as_str()).await
     }
 

@@ -62,7 +62,7 @@ impl Drive {
         process: RunProcess,
         organization: &OrgId,
     ) -> Result<(), Halt> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let chains = chains::open_chains(&mut tx, &self.run, process.as_str()).await?;
         drop(tx);
         let (sender, mut pages) = mpsc::channel::<Result<Fetched, Halt>>(plan::PAGES_AHEAD);
@@ -98,7 +98,7 @@ impl Drive {
                 }
             }
         }
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         if chains::open_chains(&mut tx, &self.run, process.as_str())
             .await?
             .is_empty()
@@ -114,7 +114,7 @@ impl Drive {
 
     /// Somebody may have stopped the run; a slow vendor must not cost the lease.
     async fn look(&self, since_lease: &mut u32) -> Result<(), Halt> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         if store::get_state(&mut tx, &self.run).await? != Some(RunState::Running) {
             return Err(Halt::Gone);
         }

@@ -49,7 +49,7 @@ pub(super) fn check_days(days: &[ActivityDay]) -> Result<(), Halt> {
 impl Drive {
     /// Asks the connector what there is to read. Whatever goes wrong here costs the history of today, never the download.
     pub(super) async fn plan_history(&self, run: &RunView) -> Result<Option<Planned>, Halt> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let Some(owner) = store::find_owner(&mut tx, &run.profile_id).await? else {
             return Err(Halt::Gone);
         };

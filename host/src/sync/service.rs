@@ -197,7 +197,7 @@ pub async fn kind_due(host: &Host, tx: &mut Tx, profile: &ProfileId) -> Result<R
 /// [`SyncError::NoRun`], [`SyncError::Denied`].
 pub async fn get_run(host: &Host, actor: &Actor, key: &str) -> Result<RunView, SyncError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     store::find_run(&mut tx, key)
         .await?
         .ok_or_else(|| SyncError::NoRun(key.to_owned()))
@@ -215,7 +215,7 @@ pub async fn list_runs(
     limit: i64,
 ) -> Result<Vec<RunView>, SyncError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let before = match before {
         None => None,
         Some(key) => {
@@ -360,7 +360,7 @@ pub async fn cancel_run(host: &Host, actor: &Actor, key: &str) -> Result<RunView
 /// # Errors
 /// [`SyncError::NoRun`].
 pub async fn profile_of(host: &Host, run: &RunId) -> Result<ProfileId, SyncError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     store::find_run(&mut tx, run.as_str())
         .await?
         .map(|view| view.profile_id)
@@ -391,7 +391,7 @@ pub struct EndedRun {
 /// # Errors
 /// [`SyncError::NoRun`]; [`SyncError::WrongState`] for one that is not complete.
 pub async fn ended_run(host: &Host, run: &RunId) -> Result<EndedRun, SyncError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let view = store::find_run(&mut tx, run.as_str())
         .await?
         .ok_or_else(|| SyncError::NoRun(run.to_string()))?;

@@ -205,7 +205,7 @@ fn view(row: Row) -> VaultView {
 /// [`VaultError::Denied`].
 pub async fn list(host: &Host, actor: &Actor) -> Result<Vec<VaultView>, VaultError> {
     actor.may(Permission::ManageProfiles)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     Ok(store::list(&mut tx).await?.into_iter().map(view).collect())
 }
 
@@ -468,7 +468,7 @@ pub async fn fetch(host: &Host, from: &FromVault) -> Result<Fetched, VaultFault>
     let from = from.judged()?;
     let fault = |trouble| VaultFault::new(&from.vault, trouble);
     let found = async {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         store::find(&mut tx, &from.vault).await
     };
     let row = found

@@ -202,7 +202,15 @@ async fn invite(
 struct PersonPage {
     access: AccessView,
     roles: Vec<Choice>,
+    units: Vec<UnitChoice>,
     link: Option<SigninLink>,
+}
+
+/// A business unit to tick.
+#[derive(Serialize)]
+struct UnitChoice {
+    name: String,
+    is_ticked: bool,
 }
 
 async fn person(
@@ -214,9 +222,20 @@ async fn person(
 ) -> Result<Response, Error> {
     let access = service::access_of(host, &visitor.actor, id).await?;
     let title = access.principal.name.clone();
+    let seen = access.principal.sight.names();
+    let units = service::list_units(host, &visitor.actor)
+        .await?
+        .units
+        .into_iter()
+        .map(|unit| UnitChoice {
+            is_ticked: seen.contains(&unit.name.as_str()),
+            name: unit.name,
+        })
+        .collect();
     let body = PersonPage {
         roles: choices(&access.principal.roles, &access.principal.group_roles),
         access,
+        units,
         link,
     };
     chrome::page("pages/access_person", &frame.titled(&title), &body)
@@ -244,7 +263,7 @@ async fn link(
 }
 
 /// Back to the person's page: with what was done, or with why it was not.
-async fn answer(
+pub(super) async fn answer(
     host: &Host,
     visitor: &Visitor,
     id: &PrincipalId,

@@ -153,7 +153,10 @@ pub(super) async fn list_page(
         .into_iter()
         .filter(|rule| rule.in_force_no.is_some())
         .collect();
-    let can_pick = visitor.actor.may(Permission::WorkCandidates).is_ok()
+    let can_pick = visitor
+        .actor
+        .may_everywhere(Permission::WorkCandidates)
+        .is_ok()
         && candidates.iter().any(|it| it.state == Standing::Ready);
     chrome::page(
         "pages/candidates",

@@ -58,6 +58,8 @@ pub struct Me {
     pub name: String,
     /// Their roles in words.
     pub roles: Vec<String>,
+    /// The business units that they see; none: the whole company.
+    pub sees: Vec<String>,
     /// What they may do, so that a page offers no button it would refuse.
     pub may: May,
 }
@@ -75,6 +77,8 @@ pub struct May {
     edit_rules: bool,
     approve: bool,
     work_candidates: bool,
+    /// Lists take in candidates of every business unit.
+    list_candidates: bool,
     stop_reclaim: bool,
     read_audit: bool,
 }
@@ -335,6 +339,15 @@ const DONE: &[(&str, &str)] = &[
         "The group gives the role no more, from this moment.",
     ),
     (
+        "sight-set",
+        "What they see is changed. Their open sessions have ended.",
+    ),
+    ("unit-made", "The business unit is made."),
+    (
+        "profile-placed",
+        "The profile belongs there now, with its organization, runs and candidates.",
+    ),
+    (
         "deactivated",
         "The access is taken away: sessions have ended, tokens stop working.",
     ),
@@ -406,6 +419,13 @@ impl Chrome {
                 .iter()
                 .map(|role| words::spoken(role.as_str()))
                 .collect(),
+            sees: visitor
+                .actor
+                .sight
+                .names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             may: May {
                 manage_profiles: may(Permission::ManageProfiles),
                 accept_runs: may(Permission::AcceptRuns),
@@ -413,6 +433,10 @@ impl Chrome {
                 edit_rules: may(Permission::EditRules),
                 approve: may(Permission::Approve),
                 work_candidates: may(Permission::WorkCandidates),
+                list_candidates: visitor
+                    .actor
+                    .may_everywhere(Permission::WorkCandidates)
+                    .is_ok(),
                 stop_reclaim: may(Permission::StopReclaim),
                 read_audit: may(Permission::ReadAudit),
             },

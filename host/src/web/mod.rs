@@ -47,6 +47,7 @@ mod signin;
 mod sources;
 mod tokens;
 mod typed_form;
+mod units;
 mod vaults;
 mod webhooks;
 

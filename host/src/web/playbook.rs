@@ -197,7 +197,7 @@ pub(super) async fn page(
             problem.message = format!("{} at {}", problem.message, parts::clock(at));
         }
     }
-    let waiting = handover::waiting_for(host, number, &task).await?;
+    let waiting = handover::waiting_for(host, &visitor.actor, number, &task).await?;
     let mut parts = Parts::of(host, visitor, &task, &view, &manifest, shown.own_host).await?;
     parts.sign_in = form;
     let known = view.task(&id);

@@ -193,6 +193,7 @@ pub fn table() -> Vec<Route> {
     all.extend(super::vaults::routes());
     all.extend(super::account::routes());
     all.extend(super::access::routes());
+    all.extend(super::units::routes());
     all.extend(super::sign_on::routes());
     all.extend(super::roles::routes());
     all.extend(super::doctor::routes());

@@ -41,6 +41,7 @@ templates![
     "outside",
     "pages/access",
     "pages/access_person",
+    "pages/access_units",
     "pages/account",
     "pages/action",
     "pages/actions",

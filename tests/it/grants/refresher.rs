@@ -18,7 +18,7 @@ const ROUNDS: u64 = 200;
 const AT_ONCE: usize = 200;
 
 async fn alias(world: &World) -> AliasId {
-    let mut tx = world.host.store.read().await.unwrap();
+    let mut tx = world.host.store.read_everything().await.unwrap();
     let row = sqlx::query("select alias_id from profiles where number = $1")
         .bind(&world.profile)
         .fetch_one(tx.conn())

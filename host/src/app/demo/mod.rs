@@ -418,6 +418,7 @@ fn actor(id: PrincipalId, name: &str, roles: &[Role]) -> Actor {
         via: Via::Session {
             session: "demo".to_owned(),
         },
+        sight: crate::store::Sight::everything(),
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn begun_by(
     host: &Host,
     id: &str,
 ) -> Result<Option<(PrincipalId, ProfileId)>, StoreError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let row = store::find(&mut tx, id).await?;
     Ok(row
         .filter(|row| row.state == SigninState::Waiting)
@@ -52,7 +52,7 @@ pub async fn looked(
     id: &str,
 ) -> Result<Look, CredentialError> {
     let row = {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         store::find(&mut tx, id).await?
     };
     let Some(row) = row.filter(|row| row.state == SigninState::Waiting) else {

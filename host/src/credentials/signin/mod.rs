@@ -288,7 +288,7 @@ fn authorize_url(
 /// [`SigninFault::NotFound`] for anybody else.
 pub async fn find(host: &Host, actor: &Actor, id: &str) -> Result<SigninView, CredentialError> {
     let row = {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read(&actor.sight).await?;
         store::find(&mut tx, id).await?
     };
     let row = row

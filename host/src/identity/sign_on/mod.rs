@@ -98,7 +98,7 @@ pub fn callback_url(host: &Host) -> String {
 /// # Errors
 /// The database's own.
 pub async fn button(host: &Host) -> Result<Option<String>, IdentityError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let row = store::sign_on(&mut tx).await?;
     Ok(row.filter(|row| row.is_on).map(|row| row.label))
 }
@@ -109,7 +109,7 @@ pub async fn button(host: &Host) -> Result<Option<String>, IdentityError> {
 /// [`IdentityError::Denied`].
 pub async fn sign_on(host: &Host, actor: &Actor) -> Result<SignOnView, IdentityError> {
     actor.may(Permission::Administer)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let groups = store::group_roles(&mut tx).await?;
     let row = store::sign_on(&mut tx).await?;
     Ok(SignOnView {
@@ -162,7 +162,7 @@ pub async fn set_sign_on(host: &Host, actor: &Actor, new: NewSignOn) -> Result<(
     let label = checked_name(&label, "label")?;
     let issuer = new.issuer.trim().to_owned();
     let kept = {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         store::sign_on(&mut tx).await?
     };
     let stays = kept

@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 
 mod sign_in;
 mod sign_on;
+pub(super) mod units;
 
 pub(super) use sign_in::{
     SessionRow, confirm_factor, count_tries, end_by_cookie, end_sessions, factor, forgive_tries,
@@ -23,7 +24,7 @@ pub(super) use sign_on::{
 use super::roles::{Actor, Permission, Role, Via};
 use super::service::{PrincipalKind, PrincipalView, Session, TokenView};
 use crate::kernel::{ApiTokenId, PrincipalId, SigninLinkId};
-use crate::store::{StoreError, Tx};
+use crate::store::{Sight, StoreError, Tx};
 
 /// A token's row.
 pub(super) struct TokenRow {
@@ -125,7 +126,12 @@ pub(super) async fn principals(tx: &mut Tx) -> Result<Vec<PrincipalView>, StoreE
     )
     .fetch_all(tx.conn())
     .await?;
-    fold_roles(&rows)
+    let mut all = fold_roles(&rows)?;
+    let mut units = units::of_principals(tx, None).await?;
+    for principal in &mut all {
+        principal.sight = Sight::of(units.remove(principal.id.as_str()).unwrap_or_default());
+    }
+    Ok(all)
 }
 
 pub(super) async fn principal(
@@ -139,7 +145,12 @@ pub(super) async fn principal(
     .bind(id.as_str())
     .fetch_all(tx.conn())
     .await?;
-    Ok(fold_roles(&rows)?.pop())
+    let Some(mut found) = fold_roles(&rows)?.pop() else {
+        return Ok(None);
+    };
+    let mut units = units::of_principals(tx, Some(id)).await?;
+    found.sight = Sight::of(units.remove(id.as_str()).unwrap_or_default());
+    Ok(Some(found))
 }
 
 fn fold_roles(rows: &[AnyRow]) -> Result<Vec<PrincipalView>, StoreError> {
@@ -164,6 +175,7 @@ fn fold_roles(rows: &[AnyRow]) -> Result<Vec<PrincipalView>, StoreError> {
                 roles: role.into_iter().collect(),
                 group_roles: role.filter(|_| from_group).into_iter().collect(),
                 is_active: row.try_get::<i64, _>("is_active")? == 1,
+                sight: Sight::everything(),
             }),
         }
     }
@@ -262,6 +274,7 @@ pub(super) async fn session(
             via: Via::Session {
                 session: row.try_get("id")?,
             },
+            sight: whom.sight,
         },
         csrf_token: row.try_get("csrf_token")?,
         expires_at: row.try_get("expires_at")?,
@@ -341,6 +354,7 @@ pub(super) async fn token_actor(
             name: whom.name,
             roles: whom.roles,
             via,
+            sight: whom.sight,
         },
         row.try_get("last_used_at")?,
     )))

@@ -110,7 +110,7 @@ pub async fn list_sources(
     actor: &Actor,
 ) -> Result<Vec<IdentitySourceView>, ImportError> {
     actor.may(Permission::Read)?;
-    Ok(store::list_sources(&mut host.store.read().await?).await?)
+    Ok(store::list_sources(&mut host.store.read(&actor.sight).await?).await?)
 }
 
 /// Organizations that an application may stand for: id and name.
@@ -122,7 +122,7 @@ pub async fn list_organizations(
     actor: &Actor,
 ) -> Result<Vec<(OrgId, String)>, ImportError> {
     actor.may(Permission::Read)?;
-    Ok(store::list_organizations(&mut host.store.read().await?).await?)
+    Ok(store::list_organizations(&mut host.store.read(&actor.sight).await?).await?)
 }
 
 /// Names an identity provider.
@@ -375,7 +375,7 @@ pub async fn list_strangers(
     limit: i64,
 ) -> Result<Vec<StrangerView>, ImportError> {
     actor.may(Permission::Read)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     store::find_application(&mut tx, application)
         .await?
         .ok_or_else(|| not_found("application", application))?;
@@ -409,7 +409,7 @@ pub async fn counting(
     profile: &str,
 ) -> Result<CountingView, ImportError> {
     actor.may(Permission::Read)?;
-    counting_in(host, &mut host.store.read().await?, profile).await
+    counting_in(host, &mut host.store.read(&actor.sight).await?, profile).await
 }
 
 /// Lets the later of the vendor's last activity and the last sign-in count for the rules of a profile, or the vendor's alone again.

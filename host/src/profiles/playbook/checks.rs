@@ -101,7 +101,7 @@ fn job_key(profile: &ProfileId) -> String {
 /// # Errors
 /// [`ProfileError`] when the org cannot be asked.
 pub async fn take_up(host: &Host, profile: &str) -> Result<Option<i64>, ProfileError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let Some(row) = profiles::find(&mut tx, profile).await? else {
         return Ok(None);
     };
@@ -128,7 +128,7 @@ pub async fn take_up(host: &Host, profile: &str) -> Result<Option<i64>, ProfileE
 pub async fn retry(host: &Host, actor: &Actor, key: &str, check: &str) -> Result<(), ProfileError> {
     actor.may(Permission::ManageProfiles)?;
     let row = ready(host, key).await?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let known = profiles::list_checks(&mut tx, &row.id).await?;
     drop(tx);
     let before = known
@@ -177,7 +177,7 @@ async fn ready(host: &Host, key: &str) -> Result<ProfileRow, ProfileError> {
 }
 
 async fn are_running(host: &Host, row: &ProfileRow) -> Result<bool, ProfileError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let since = store::unfinished_since(&mut tx, &row.id).await?;
     Ok(since.is_some_and(|since| host.now_ms() - since < ABANDONED_MS))
 }
@@ -279,7 +279,7 @@ async fn org(
         told.edition.as_deref().unwrap_or("edition not told")
     );
     let chosen = Answers::parse(&row.answers).environment;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let other = store::published_of_vendor_org(&mut tx, &row.connector, &told.id, &row.id).await?;
     if let Some((number, name)) = other {
         check.verdict = "fail".to_owned();

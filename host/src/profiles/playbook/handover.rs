@@ -119,7 +119,7 @@ pub async fn make(
 /// [`ProfileError::HandOverSpent`] alike for unknown, over and used links, and when its maker may no longer do it.
 pub async fn open(host: &Host, token: &str) -> Result<Handed, ProfileError> {
     let spent = || ProfileError::HandOverSpent;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read_everything().await?;
     let found = store::hand_over(&mut tx, &sha256_hex(token), host.now_ms())
         .await?
         .ok_or_else(spent)?;
@@ -139,6 +139,7 @@ pub async fn open(host: &Host, token: &str) -> Result<Handed, ProfileError> {
         via: Via::HandOver {
             recipient: found.recipient.clone(),
         },
+        sight: maker.sight,
     };
     actor.may(Permission::ManageProfiles).map_err(|_| spent())?;
     Ok(Handed {
@@ -194,10 +195,11 @@ pub async fn prepared(host: &Host, token: &str) -> Result<Handed, ProfileError> 
 /// The database's own.
 pub async fn waiting_for(
     host: &Host,
+    actor: &Actor,
     key: &str,
     task: &Task,
 ) -> Result<Option<(String, i64)>, ProfileError> {
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let row = need(&mut tx, key).await?;
     Ok(store::open_hand_over(&mut tx, &row.id, &task.to_string(), host.now_ms()).await?)
 }

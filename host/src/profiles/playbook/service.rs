@@ -168,7 +168,7 @@ pub async fn view(host: &Host, actor: &Actor, key: &str) -> Result<PlaybookView,
         .into_iter()
         .find(|run| run.process == sync::RunProcess::Subscriptions);
     let manifest = host.connectors.manifest(&profile.connector)?;
-    let mut tx = host.store.read().await?;
+    let mut tx = host.store.read(&actor.sight).await?;
     let row = need(&mut tx, profile.id.as_str()).await?;
     let stored = store::tasks(&mut tx, &profile.id).await?;
     let found = store::found(&mut tx, &profile.id).await?;

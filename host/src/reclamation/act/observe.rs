@@ -19,7 +19,7 @@ impl Sweep<'_> {
         &self,
         link: &mut Option<OrgLink>,
     ) -> Result<(), ReclamationError> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let waiting = actions::in_state(&mut tx, &self.organization, "unverified").await?;
         let acting = crate::profiles::acting::acting_for(&mut tx, &self.organization).await?;
         drop(tx);
@@ -93,7 +93,7 @@ impl Sweep<'_> {
         link: &mut Option<OrgLink>,
     ) -> Result<(), ReclamationError> {
         let now_ms = self.host.now_ms();
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let due = actions::restores_due(&mut tx, &self.organization, now_ms).await?;
         let (stop, acting) = self.gate(&mut tx, Purpose::Ending).await?;
         drop(tx);
@@ -117,7 +117,7 @@ impl Sweep<'_> {
         link: &OrgLink,
         mut restore: ActionRow,
     ) -> Result<(), ReclamationError> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let undone = match &restore.undoes {
             Some(id) => actions::find(&mut tx, id.as_str()).await?,
             None => None,

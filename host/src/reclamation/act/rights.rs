@@ -17,7 +17,7 @@ impl Sweep<'_> {
         link: &mut Option<OrgLink>,
     ) -> Result<(), ReclamationError> {
         let now_ms = self.host.now_ms();
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let (stop, acting) = self.gate(&mut tx, Purpose::Reclaim).await?;
         let Some(acting) = acting.filter(|acting| acting.write_mode == WriteMode::Live) else {
             return Ok(());

@@ -69,7 +69,7 @@ fn is_about_target(failure: &Failure) -> bool {
 
 impl Sweep<'_> {
     async fn sent(&self, action: &ActionRow) -> Result<Vec<SentView>, ReclamationError> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         Ok(actions::sent(&mut tx, &action.id).await?)
     }
 
@@ -85,7 +85,7 @@ impl Sweep<'_> {
         link: &mut Option<OrgLink>,
     ) -> Result<Left, ReclamationError> {
         let now_ms = self.host.now_ms();
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let mut groups: BTreeMap<Option<ActionId>, Vec<CandidateRow>> = BTreeMap::new();
         for row in candidates::open_of_organization(&mut tx, &self.organization).await? {
             if row.state == State::AwaitingRevocation && row.due_at.is_none_or(|due| due <= now_ms)
@@ -129,7 +129,7 @@ impl Sweep<'_> {
         rows: Vec<CandidateRow>,
         taken: i64,
     ) -> Result<Left, ReclamationError> {
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let action = match action {
             Some(id) => actions::find(&mut tx, id.as_str()).await?,
             None => None,

@@ -146,7 +146,7 @@ impl Sweep<'_> {
     /// When the next sweep is due by the clock.
     pub(super) async fn next_due(&self) -> Result<Option<i64>, ReclamationError> {
         let now_ms = self.host.now_ms();
-        let mut tx = self.host.store.read().await?;
+        let mut tx = self.host.store.read_everything().await?;
         let mut next = candidates::open_of_organization(&mut tx, &self.organization)
             .await?
             .iter()

@@ -68,7 +68,7 @@ async fn e23_tries_are_limited_by_account_and_by_address_whether_or_not_the_acco
         refused += i64::from(tried.is_err());
     }
     assert_eq!(refused, 1, "the try after the last of the window");
-    let mut tx = world.host.store.read().await.unwrap();
+    let mut tx = world.host.store.read_everything().await.unwrap();
     let blocked: i64 = {
         use sqlx::Row as _;
         sqlx::query("select count(*) as n from audit where event = 'sign_in.blocked'")

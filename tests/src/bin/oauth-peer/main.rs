@@ -161,7 +161,7 @@ impl Peer {
         let world =
             World::unpublished(&database, spec, Arc::new(NoFaults), "client-credentials").await;
         let row = {
-            let mut tx = world.host.store.read().await?;
+            let mut tx = world.host.store.read_everything().await?;
             sqlx::query("select id, alias_id from profiles")
                 .fetch_one(tx.conn())
                 .await?
