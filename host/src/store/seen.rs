@@ -33,13 +33,19 @@ use Rows::{All, If, Masked, None as Hidden};
 const OF_ORGANIZATION: Rows = If("t.organization_id {organization}");
 const OF_PROFILE: Rows = If("t.profile_id {profile}");
 const OF_RUN: Rows = If("exists (select 1 from runs r where r.id = t.run_id)");
-/// Of a parent's connection in another unit only the way out that is taken over from it.
-const PARENT_CONNECTION: &str = "t.alias_id, case when t.alias_id {alias} then t.login_url else '' end as login_url, \
+/// Of an alias in another unit whose child is seen: what is taken over from it, not whose it is. Its id is made of the child's.
+const PARENT_ALIAS: &str = "case when t.id {alias} then t.id else 'of_' || (select min(c.id) from {schema}aliases c \
+       where c.parent_id = t.id and c.id {alias}) end as id, \
+     case when t.parent_id is null or t.parent_id {alias} then t.parent_id else 'of_' || (select min(c.id) from {schema}aliases c \
+       where c.parent_id = t.parent_id and c.id {alias}) end as parent_id, t.connector_id, \
+     case when t.id {alias} then t.name else 'an alias of another business unit' end as name, t.properties, t.version, t.created_at";
+/// Of such an alias's connection only the way out, which is taken over from it.
+const PARENT_CONNECTION: &str = "case when t.alias_id {alias} then t.alias_id else 'of_' || (select min(c.id) from {schema}aliases c \
+       where c.parent_id = t.alias_id and c.id {alias}) end as alias_id, \
+     case when t.alias_id {alias} then t.login_url else '' end as login_url, \
      case when t.alias_id {alias} then t.org_id end as org_id, t.version, t.created_at, t.updated_at, t.proxy_use, t.proxy_url, \
      t.proxy_user, t.proxy_password_sealed, t.proxy_password_hint, t.proxy_set_by, t.proxy_set_at, t.roots_pem, t.roots_set_by, \
      t.roots_set_at, case when t.alias_id {alias} then t.extra_hosts else '[]' end as extra_hosts";
-const PARENT_ALIAS: &str = "t.id, t.parent_id, t.connector_id, \
-     case when t.id {alias} then t.name else 'an alias of another business unit' end as name, t.properties, t.version, t.created_at";
 const OF_PERSON: Rows = If("exists (select 1 from people p where p.id = t.person_id)");
 
 /// Every table, those that others refer to first.
@@ -103,7 +109,6 @@ const TABLES: &[(&str, Rows)] = &[
     ("profiles", If("t.id {profile}")),
     (
         "aliases",
-        // Of a parent in another unit only what is taken over from it is seen, not whose it is.
         Masked(
             PARENT_ALIAS,
             PARENT_ALIAS,

@@ -254,6 +254,17 @@ impl Units {
             .await,
         );
 
+        // The West takes settings over from the East, whose name it is not told.
+        let mut tx = host.store.begin().await.unwrap();
+        for text in [
+            "update aliases set parent_id = (select id from aliases where name = 'Org2') where name = 'Org1'",
+            "update connections set proxy_use = 'own', proxy_url = 'http://proxy.company.example:3128' \
+             where alias_id = (select id from aliases where name = 'Org2')",
+        ] {
+            sqlx::query(text).execute(tx.conn()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+
         let mut secrets = BTreeSet::from([both.number.clone(), both.id.to_string()]);
         let profiles = "select p.id from profiles p join business_units b on b.id = p.business_unit_id where b.name = 'East'";
         let orgs = format!(
