@@ -147,7 +147,7 @@ pub async fn set_sight(
     Ok(tx.commit().await?)
 }
 
-/// Lets a profile belong to a business unit, by name, or to none: with it go its organization, accounts, runs, candidates and positions.
+/// Lets a profile belong to a business unit, by name, or to none: with it go the others of its alias, its organization, accounts, runs, candidates and positions.
 ///
 /// # Errors
 /// [`IdentityError::Denied`], [`IdentityError::NotFound`], [`IdentityError::Invalid`] for a unit that there is not.

@@ -150,7 +150,7 @@ pub async fn connect(
     let manifest = host.connectors.manifest(&row.connector)?;
     let login_url = model::login_url(&row.login_url)?;
     {
-        let mut tx = host.store.read().await?;
+        let mut tx = host.store.read_everything().await?;
         service::keep_stored(&mut tx, host, &row.alias, &mut new).await?;
     }
     let kind = new

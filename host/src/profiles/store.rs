@@ -197,7 +197,7 @@ pub(super) async fn insert_profile(tx: &mut Tx, new: &NewRow<'_>) -> Result<(), 
     sqlx::query(
         "insert into profiles (id, number, name, connector_id, alias_id, state, settings, schedule_cron, schedule_zone, created_by, changed_by, \
            created_at, updated_at, business_unit_id) values ($1, $2, $3, $4, $5, 'draft', $6, $7, $8, $9, $9, $10, $10, \
-           (select max(p.business_unit_id) from profiles p where p.alias_id = $11))",
+           (select max(p.business_unit_id) from profiles p where p.alias_id in ($5, $11)))",
     )
     .bind(new.id.as_str())
     .bind(new.number)
@@ -209,7 +209,7 @@ pub(super) async fn insert_profile(tx: &mut Tx, new: &NewRow<'_>) -> Result<(), 
     .bind(new.schedule_zone)
     .bind(new.by.as_str())
     .bind(new.now_ms)
-    // A child belongs where its parent does, until it is put elsewhere.
+    // A successor belongs where the others of its alias do; a child where its parent does, until it is put elsewhere.
     .bind(new.parent.map(|parent| parent.as_str().to_owned()))
     .execute(tx.conn())
     .await?;

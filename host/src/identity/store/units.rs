@@ -130,7 +130,10 @@ pub(in crate::identity) async fn place(
     unit: Option<&BusinessUnitId>,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query("update profiles set business_unit_id = $2, updated_at = $3 where id = $1")
+    // Profiles of one alias share a connection and an organization, so they are in one unit.
+    sqlx::query(
+        "update profiles set business_unit_id = $2, updated_at = $3 where alias_id = (select alias_id from profiles where id = $1)",
+    )
         .bind(profile.as_str())
         .bind(unit.map(|unit| unit.as_str().to_owned()))
         .bind(now_ms)
