@@ -17,6 +17,7 @@ mod keys;
 mod licences;
 mod mail;
 mod playbook;
+mod playbook_points;
 mod preflight;
 mod property;
 mod proxy;

@@ -301,7 +301,11 @@ async fn a_second_org_takes_the_answers_over_and_never_address_or_secret() {
         for (name, fields) in [
             (
                 "limits",
-                vec![("quota_percent", "40"), ("threshold_days", "90")],
+                vec![
+                    ("quota_percent", "40"),
+                    ("threshold_days", "90"),
+                    ("tries", "3"),
+                ],
             ),
             (
                 "schedule",
@@ -365,6 +369,7 @@ async fn a_second_org_takes_the_answers_over_and_never_address_or_secret() {
             "{}",
             limits.text
         );
+        assert!(limits.text.contains("3. Taken over from Org."));
         // A child follows its parent until it sets a value itself.
         let seen = version(&ana.get(&format!("{old}limits")).await);
         ana.post(

@@ -14,6 +14,9 @@ pub const DEFAULT_QUOTA_PERCENT: i64 = 75;
 /// Days without activity that a proposed rule begins with.
 pub const DEFAULT_THRESHOLD_DAYS: i64 = 60;
 
+/// How often a call is made at most that fails for a moment.
+pub const DEFAULT_TRIES: i64 = 5;
+
 /// When work is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
@@ -48,6 +51,9 @@ pub struct Properties {
     /// Days without activity that a proposed rule begins with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_days: Option<i64>,
+    /// How often a call is made at most that fails for a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<i64>,
     /// Settings of the connector that are taken over.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, Value>,
@@ -86,6 +92,8 @@ pub struct Effective {
     pub quota_percent: Valued<i64>,
     /// Days without activity that a proposed rule begins with.
     pub threshold_days: Valued<i64>,
+    /// How often a call is made at most that fails for a moment.
+    pub tries: Valued<i64>,
     /// Settings that somebody set, by name.
     pub settings: BTreeMap<String, Valued<Value>>,
 }
@@ -141,6 +149,11 @@ impl Properties {
                 parent.and_then(|p| p.threshold_days.as_ref()),
                 DEFAULT_THRESHOLD_DAYS,
             ),
+            tries: pick(
+                self.tries.as_ref(),
+                parent.and_then(|p| p.tries.as_ref()),
+                DEFAULT_TRIES,
+            ),
             settings,
         }
     }
@@ -153,7 +166,7 @@ mod tests {
     #[test]
     fn a_child_takes_over_what_it_does_not_set_and_each_value_says_where_it_comes_from() {
         let parent = Properties::parse(
-            r#"{"quota_percent":60,"threshold_days":90,"settings":{"api_version":"v62.0","x":1}}"#,
+            r#"{"quota_percent":60,"threshold_days":90,"tries":3,"settings":{"api_version":"v62.0","x":1}}"#,
         );
         let child = Properties::parse(r#"{"threshold_days":30,"settings":{"x":2}}"#);
         let holds = child.under(Some(&parent));
@@ -161,6 +174,7 @@ mod tests {
             (holds.quota_percent.value, holds.quota_percent.origin),
             (60, Origin::Parent)
         );
+        assert_eq!((holds.tries.value, holds.tries.origin), (3, Origin::Parent));
         assert_eq!(
             (holds.threshold_days.value, holds.threshold_days.origin),
             (30, Origin::Own)

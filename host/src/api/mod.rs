@@ -17,6 +17,7 @@ mod keys;
 mod messages;
 pub mod openapi;
 mod people;
+mod playbook;
 mod runs;
 mod sign_ins;
 mod sources;
@@ -44,6 +45,7 @@ pub fn routes() -> Vec<Route> {
     all.extend(sign_ins::routes());
     all.extend(profiles::routes());
     all.extend(connection::routes());
+    all.extend(playbook::routes());
     all.extend(proxy::routes());
     all.extend(position::routes());
     all.extend(rules::routes());

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::host::Host;
+use crate::aliases::Origin;
 use crate::catalog::service as catalog;
 use crate::catalog::service::CatalogError;
 use crate::connectors::ConnectorError;
@@ -140,17 +141,21 @@ async fn price(
     let Some(entered) = acting::prices_for(tx, organization).await? else {
         return Ok(());
     };
-    let note = format!("Entered when {} was connected", entered.number);
-    for price in &entered.prices {
+    for held in &entered.prices {
+        let price = &held.price;
         let Some(product) = catalog::product_of(tx, connector, &price.identifier).await? else {
             continue;
+        };
+        let note = match (&held.origin, &entered.parent) {
+            (Origin::Parent, Some(parent)) => format!("Taken over from {parent}"),
+            _ => format!("Entered when {} was connected", entered.number),
         };
         let one = EnteredPrice {
             product: &product,
             organization,
             price: &price.price,
             currency: &entered.currency,
-            by: &entered.by,
+            by: &held.by,
             note: &note,
         };
         entitlements::keep_price(host, tx, &one).await?;

@@ -272,6 +272,9 @@ pub enum ProfileVerb {
         after_help = "Examples:\n  seatwise profile connect PRF0001001 --grant jwt-bearer --client-id 3MVG9... --username seatwise@acme.example --private-key-file key.pem\n  seatwise profile connect PRF0001001 --grant device-code --client-id 3MVG9...        prints a code and waits for its confirmation"
     )]
     Connect(super::connect::ProfileConnect),
+    /// Answer the tasks of the playbook, from nothing to publishing
+    #[command(subcommand)]
+    Playbook(super::playbook::PlaybookVerb),
     /// Run the named checks, each with its fix
     Check {
         /// Such as PRF0001001

@@ -53,6 +53,7 @@ pub async fn profile(client: &Client, verb: ProfileVerb) -> Result<(), CliError>
         }
         ProfileVerb::Connection { number } => super::connect::show(client, &number).await?,
         ProfileVerb::Connect(args) => super::connect::connect(client, args).await?,
+        ProfileVerb::Playbook(verb) => super::playbook::playbook(client, verb).await?,
         ProfileVerb::Check { number } => {
             let checks = client
                 .post(&format!("/profiles/{number}/check"), &json!({}))

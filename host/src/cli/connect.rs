@@ -106,7 +106,8 @@ pub async fn connect(client: &Client, args: ProfileConnect) -> Result<(), CliErr
     show(client, number).await
 }
 
-async fn follow(client: &Client, begun: &Value) -> Result<(), CliError> {
+/// Follows a sign-in with a device's code to its end.
+pub(super) async fn follow(client: &Client, begun: &Value) -> Result<(), CliError> {
     let word = |view: &Value, name: &str| {
         view.get(name)
             .and_then(Value::as_str)

@@ -33,6 +33,7 @@ mod local_args;
 mod messages;
 mod messages_args;
 mod output;
+pub mod playbook;
 mod progress;
 mod proxy;
 mod reclaim;

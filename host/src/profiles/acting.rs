@@ -1,7 +1,8 @@
 //! What reclaim must know of the profile that speaks for an organization.
 
 use super::model::{ProfileState, WriteMode};
-use super::playbook::{Answers, Price};
+use super::playbook::model::HeldPrice;
+use super::playbook::service::prices;
 use super::{preflight, store};
 use crate::app::host::Host;
 use crate::jobs::{JobKind, NewJob};
@@ -51,12 +52,12 @@ pub async fn acting_for(tx: &mut Tx, organization: &OrgId) -> Result<Option<Acti
 pub struct EnteredPrices {
     /// Number of the profile.
     pub number: String,
+    /// Name of its alias's parent.
+    pub parent: Option<String>,
     /// Three letters.
     pub currency: String,
-    /// By the vendor's key, for a year.
-    pub prices: Vec<Price>,
-    /// Who entered them: they may not approve by them.
-    pub by: String,
+    /// By the vendor's key, for a year, with who entered each.
+    pub prices: Vec<HeldPrice>,
 }
 
 /// The prices entered for an organization's licences; `None` when there are none.
@@ -70,16 +71,15 @@ pub async fn prices_for(
     let Some(row) = store::find_by_organization(tx, organization).await? else {
         return Ok(None);
     };
-    let answers = Answers::parse(&row.answers);
-    Ok(answers
+    let held = prices(tx, &row).await?;
+    Ok(held
         .currency
-        .zip(answers.priced_by)
-        .filter(|_| !answers.prices.is_empty())
-        .map(|(currency, by)| EnteredPrices {
+        .filter(|_| !held.prices.is_empty())
+        .map(|currency| EnteredPrices {
             number: row.number,
-            currency,
-            prices: answers.prices,
-            by,
+            parent: row.parent_alias_name,
+            currency: currency.value,
+            prices: held.prices,
         }))
 }
 

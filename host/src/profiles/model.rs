@@ -19,6 +19,12 @@ pub enum ProfileState {
 }
 
 impl ProfileState {
+    /// Published or paused: its org is connected by it.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Published | Self::Paused)
+    }
+
     /// The stored word.
     #[must_use]
     pub fn as_str(self) -> &'static str {

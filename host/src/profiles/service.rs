@@ -150,12 +150,7 @@ pub async fn list_aliases(host: &Host, actor: &Actor) -> Result<Vec<AliasLine>, 
         }
         // The live profile of an alias speaks for it, else its newest.
         let of_alias = || rows.iter().rev().filter(|row| row.alias == alias.id);
-        let live = of_alias().find(|row| {
-            matches!(
-                row.state,
-                model::ProfileState::Published | model::ProfileState::Paused
-            )
-        });
+        let live = of_alias().find(|row| row.state.is_live());
         let Some(row) = live.or_else(|| of_alias().next()) else {
             continue;
         };

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::error::ProfileError;
 use super::model::ProfileState;
+use super::playbook::Answers;
 use super::playbook::service::{begun, inherit};
-use super::service::{need, needs_connector};
+use super::service::{get, need, needs_connector};
 use super::store::{self, NewRow, ProfileRow};
 use crate::app::host::Host;
 use crate::audit::Entry;
@@ -39,7 +40,7 @@ pub(super) async fn sharers(tx: &mut Tx, row: &ProfileRow) -> Result<Vec<Sharer>
         .into_iter()
         .filter(|other| other.id != row.id && other.state != ProfileState::Archived)
         .map(|other| Sharer {
-            is_live: other.state != ProfileState::Draft,
+            is_live: other.state.is_live(),
             state: other.state.as_str(),
             number: other.number,
             name: other.name,
@@ -85,10 +86,11 @@ pub(super) async fn org_of_alias(
 /// [`ProfileError::NotFound`], [`ProfileError::Imported`].
 pub async fn succeed(host: &Host, actor: &Actor, key: &str) -> Result<String, ProfileError> {
     actor.may(Permission::ManageProfiles)?;
+    let key = get(host, actor, key).await?.id;
     let now_ms = host.now_ms();
     let id = ProfileId::mint(now_ms, &*host.chance);
     let mut tx = host.store.begin().await?;
-    let first = need(&mut tx, key).await?;
+    let first = need(&mut tx, key.as_str()).await?;
     needs_connector(&first)?;
     let manifest = host.connectors.manifest(&first.connector)?;
     let number = numbers::next(&mut tx, Series::Profile).await?;
@@ -108,7 +110,17 @@ pub async fn succeed(host: &Host, actor: &Actor, key: &str) -> Result<String, Pr
     };
     store::insert_profile(&mut tx, &new).await?;
     inherit(host, &mut tx, &first.alias, |_| ()).await?;
-    begun(&mut tx, actor, &manifest, &first, (&id, &number), now_ms).await?;
+    let answers = Answers::parse(&first.answers).copied(&first.number, false);
+    begun(
+        &mut tx,
+        actor,
+        &manifest,
+        &first,
+        &answers,
+        (&id, &number),
+        now_ms,
+    )
+    .await?;
     let entry = Entry {
         event: "profile.started",
         subject_kind: "profile",

@@ -6,6 +6,8 @@ use seatwise_runtime::contract::types::{FailureKind, Usage};
 use seatwise_runtime::contract::{activity, connection, consumption, subscriptions};
 use tokio::sync::{Mutex, RwLock};
 
+use super::error::ProfileError;
+use super::playbook::service::effective;
 use super::preflight::{self, Work};
 use super::service;
 use crate::app::host::Host;
@@ -22,6 +24,7 @@ pub struct ProfileSource {
     digest: String,
     organization: Option<OrgId>,
     percent: i64,
+    tries: u32,
     written: Mutex<Option<i64>>,
 }
 
@@ -41,6 +44,11 @@ impl ProfileSource {
             problem: error.problem(),
         })?;
         let digest = link.digest().to_owned();
+        let tries = tries(host, profile).await.map_err(|error| Trouble {
+            class: Class::Passing(None),
+            is_too_fast: false,
+            problem: error.problem(),
+        })?;
         Ok(Self {
             host: host.clone(),
             profile: profile.clone(),
@@ -48,6 +56,7 @@ impl ProfileSource {
             digest,
             organization,
             percent,
+            tries,
             written: Mutex::new(None),
         })
     }
@@ -70,8 +79,20 @@ impl ProfileSource {
     }
 }
 
+/// How often a call of a profile is made at most, by its alias.
+async fn tries(host: &Host, profile: &ProfileId) -> Result<u32, ProfileError> {
+    let mut tx = host.store.read_everything().await?;
+    let row = service::need(&mut tx, profile.as_str()).await?;
+    let holds = effective(&mut tx, &row.alias).await?;
+    Ok(u32::try_from(holds.tries.value).unwrap_or(1).max(1))
+}
+
 #[async_trait]
 impl Source for ProfileSource {
+    fn most_tries(&self) -> u32 {
+        self.tries
+    }
+
     async fn digest(&self) -> String {
         self.digest.clone()
     }

@@ -266,7 +266,8 @@ impl Drive {
             let Class::Passing(retry_after) = trouble.class else {
                 return Err((trouble.clone().into(), Some(trouble)));
             };
-            match plan::after_failure(tries, retry_after, self.host.chance.below(u64::MAX)) {
+            let chance = self.host.chance.below(u64::MAX);
+            match plan::after_failure(tries, self.source.most_tries(), retry_after, chance) {
                 Next::Wait(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
                 Next::Later(ms) => {
                     return Err((Halt::Later(ms, trouble.problem.message), None));

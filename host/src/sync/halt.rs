@@ -53,7 +53,8 @@ pub async fn refuse(host: &Host, job: &Claimed, trouble: Trouble) -> JobOutcome 
     let run: RunId = job.subject.as_str().into();
     let now = host.now_ms();
     if let Class::Passing(after) = trouble.class {
-        match plan::after_failure(u32::try_from(job.attempts).unwrap_or(u32::MAX), after, 0) {
+        let tries = u32::try_from(job.attempts).unwrap_or(u32::MAX);
+        match plan::after_failure(tries, plan::MAX_TRIES, after, 0) {
             Next::Wait(ms) | Next::Later(ms) => {
                 return JobOutcome::RetryAt(
                     now + i64::try_from(ms).unwrap_or(plan::QUOTA_LOOK_MS),

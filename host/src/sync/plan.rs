@@ -30,11 +30,11 @@ pub enum Next {
     GiveUp,
 }
 
-/// After try `tries` (from 1) failed with something that may pass. `chance` is uniform over `u64`: full jitter between half
+/// After try `tries` (from 1) of at most `most` failed with something that may pass. `chance` is uniform over `u64`: full jitter between half
 /// and all of the backoff, so that many hosts do not come back together. The vendor's own wish is honoured.
 #[must_use]
-pub fn after_failure(tries: u32, retry_after_ms: Option<u64>, chance: u64) -> Next {
-    if tries >= MAX_TRIES {
+pub fn after_failure(tries: u32, most: u32, retry_after_ms: Option<u64>, chance: u64) -> Next {
+    if tries >= most {
         return Next::GiveUp;
     }
     let backoff = (FIRST_BACKOFF_MS << tries.saturating_sub(1).min(16)).min(MAX_WAIT_MS);
@@ -74,7 +74,7 @@ mod tests {
     fn a_page_is_tried_five_times_with_growing_waits() {
         let mut waits = Vec::new();
         let mut tries = 1;
-        while let Next::Wait(ms) = after_failure(tries, None, u64::MAX) {
+        while let Next::Wait(ms) = after_failure(tries, MAX_TRIES, None, u64::MAX) {
             waits.push(ms);
             tries += 1;
         }
@@ -88,9 +88,10 @@ mod tests {
 
     #[test]
     fn the_vendors_wish_is_honoured() {
-        assert!(matches!(after_failure(1, Some(3_000), 7), Next::Wait(ms) if ms >= 3_000));
-        assert_eq!(after_failure(1, Some(90_000), 7), Next::Later(90_000));
-        assert_eq!(after_failure(5, Some(1), 7), Next::GiveUp);
+        assert!(matches!(after_failure(1, 5, Some(3_000), 7), Next::Wait(ms) if ms >= 3_000));
+        assert_eq!(after_failure(1, 5, Some(90_000), 7), Next::Later(90_000));
+        assert_eq!(after_failure(5, 5, Some(1), 7), Next::GiveUp);
+        assert_eq!(after_failure(1, 1, Some(1), 7), Next::GiveUp);
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub struct Standing {
 pub trait Source: Send + Sync {
     /// Digest of the component that reads, kept with the run.
     async fn digest(&self) -> String;
+    /// How often a call is made at most that fails for a moment; at least once.
+    fn most_tries(&self) -> u32 {
+        super::plan::MAX_TRIES
+    }
     /// Which org this is; also renews what the connector remembers of it.
     async fn identify(&self) -> Result<connection::Organization, Trouble>;
     /// The checks that come before a run; none where they were made a moment ago.

@@ -107,6 +107,12 @@ fn values(line: &AliasLine) -> Vec<Value> {
             holds.threshold_days.origin,
             "limits",
         ),
+        one(
+            "Tries of a call that fails for a moment",
+            holds.tries.value.to_string(),
+            holds.tries.origin,
+            "limits",
+        ),
     ];
     for (title, value, origin) in &line.settings {
         all.push(one(title, value.clone(), *origin, "settings"));

@@ -53,12 +53,12 @@ mod webhooks;
 
 mod connect;
 mod hand_over;
-mod playbook;
-mod playbook_fields;
+pub(crate) mod playbook;
+pub(crate) mod playbook_fields;
 mod playbook_live;
 mod playbook_parts;
 mod playbook_scope;
-mod playbook_sign_in;
+pub(crate) mod playbook_sign_in;
 mod position;
 pub mod profiles;
 pub mod proxy;

@@ -16,12 +16,12 @@ use super::playbook_scope as scope;
 use super::playbook_sign_in as sign_in;
 use super::routes::Route;
 use crate::app::host::Host;
-use crate::identity::roles::Permission;
+use crate::identity::roles::{Actor, Permission};
 use crate::identity::service as identity;
 use crate::kernel::Problem;
 use crate::profiles::playbook::handover::{self, HandOverLink};
 use crate::profiles::playbook::repeat::Repeat;
-use crate::profiles::playbook::save::{self, ProfileAnswers, Seen};
+use crate::profiles::playbook::save::{self, Limits, ProfileAnswers, Seen};
 use crate::profiles::playbook::{Task, checks, model, service};
 use crate::profiles::{PlaybookView, ProfileError};
 
@@ -143,7 +143,7 @@ pub(super) struct PlaybookPage {
     pub now_ms: i64,
 }
 
-pub(super) fn find(manifest: &Manifest, text: &str) -> Result<Task, ProfileError> {
+pub(crate) fn find(manifest: &Manifest, text: &str) -> Result<Task, ProfileError> {
     model::find(manifest, text).ok_or_else(|| ProfileError::NoTask(text.chars().take(64).collect()))
 }
 
@@ -318,14 +318,14 @@ pub(super) fn seen(form: &Typed) -> Seen<'static> {
     Seen::Version(text(form, "version").parse().unwrap_or(0))
 }
 
-async fn write(
+/// Saves what was typed into the form of a task.
+pub(crate) async fn write(
     host: &Host,
-    visitor: &Visitor,
+    actor: &Actor,
     number: &str,
     task: &Task,
     form: &Typed,
 ) -> Result<(), ProfileError> {
-    let actor = &visitor.actor;
     let seen = seen(form);
     let view = service::view(host, actor, number).await?;
     let manifest = host.connectors.manifest(&view.profile.connector)?;
@@ -354,8 +354,12 @@ async fn write(
             save::save_prices(host, actor, number, &text(form, "currency"), prices, seen).await
         }
         Task::Limits => {
-            let (quota, threshold) = (text(form, "quota_percent"), text(form, "threshold_days"));
-            save::save_limits(host, actor, number, &quota, &threshold, seen).await
+            let typed = Limits {
+                quota_percent: text(form, "quota_percent"),
+                threshold_days: text(form, "threshold_days"),
+                tries: text(form, "tries"),
+            };
+            save::save_limits(host, actor, number, &typed, seen).await
         }
         Task::Schedule => {
             let repeat = Repeat {
@@ -383,7 +387,7 @@ async fn save_task(
     let view = service::view(&host, &visitor.actor, &number).await?;
     let manifest = host.connectors.manifest(&view.profile.connector)?;
     let which = find(&manifest, &task)?;
-    let written = write(&host, &visitor, &number, &which, &form).await;
+    let written = write(&host, &visitor.actor, &number, &which, &form).await;
     let goes_on = if text(&form, "back") == "review" {
         GoesOn::To("review".to_owned())
     } else {

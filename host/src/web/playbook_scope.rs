@@ -132,8 +132,13 @@ pub(super) fn prices(view: &PlaybookView, manifest: &Manifest) -> Vec<Field> {
     if pools.is_empty() {
         return Vec::new();
     }
+    let parent = view.profile.parent_alias.as_deref();
+    let held = view.prices.currency.as_ref();
+    let taken = held.filter(|held| held.origin == Origin::Parent);
     let mut fields = vec![Field {
         example: Some("EUR".to_owned()),
+        stands: taken.map(|held| format!("{}. {}", held.value, whence(held.origin, parent))),
+        is_optional: taken.is_some(),
         ..Field::text(
             "currency",
             "Currency",
@@ -156,6 +161,11 @@ pub(super) fn prices(view: &PlaybookView, manifest: &Manifest) -> Vec<Field> {
         fields.push(
             Field {
                 example: Some("1800".to_owned()),
+                stands: view
+                    .prices
+                    .of(&pool.identifier)
+                    .filter(|held| held.origin == Origin::Parent)
+                    .map(|held| format!("{}. {}", held.price.price, whence(held.origin, parent))),
                 ..Field::text(
                     &format!("price.{at}"),
                     &format!("{} ({}), one licence for a year", pool.name, pool.identifier),
@@ -169,18 +179,19 @@ pub(super) fn prices(view: &PlaybookView, manifest: &Manifest) -> Vec<Field> {
     fields
 }
 
-/// The typed prices, each with its licence.
+/// The typed prices, each with its licence: by its place in the form, or by the vendor's key.
 #[must_use]
 pub fn typed_prices(view: &PlaybookView, manifest: &Manifest, typed: &Typed) -> Vec<Price> {
     priced(view, manifest)
         .into_iter()
         .enumerate()
-        .map(|(at, pool)| Price {
-            identifier: pool.identifier,
-            price: typed
-                .get(&format!("price.{at}"))
-                .cloned()
-                .unwrap_or_default(),
+        .map(|(at, pool)| {
+            let by_place = typed.get(&format!("price.{at}"));
+            let by_key = || typed.get(&format!("price.{}", pool.identifier));
+            Price {
+                price: by_key().or(by_place).cloned().unwrap_or_default(),
+                identifier: pool.identifier,
+            }
         })
         .collect()
 }
@@ -208,6 +219,12 @@ pub(super) fn limits(view: &PlaybookView) -> Vec<Field> {
             "Days without activity before a seat counts as unused",
             "A proposed rule begins with it. Every rule is reviewed and approved before it decides anything.",
             &view.effective.threshold_days,
+        ),
+        one(
+            "tries",
+            "Tries of a call that fails for a moment",
+            "Between two tries the wait grows, or is as long as the vendor asks. After the last one the run stops and keeps what it has.",
+            &view.effective.tries,
         ),
     ]
 }

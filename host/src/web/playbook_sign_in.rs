@@ -107,7 +107,7 @@ pub(super) async fn part(
 }
 
 /// A form's address and credential: by the first grant where none is named, and nothing that the grant does not take.
-pub(super) fn typed(manifest: &Manifest, form: &Typed) -> SignIn {
+pub(crate) fn typed(manifest: &Manifest, form: &Typed) -> SignIn {
     let mut new = grant_form::credential(form);
     if new.grant_kind.is_empty()
         && let Some(first) = manifest.credential.grants.first()

@@ -6,6 +6,7 @@ use seatwise_runtime::Manifest;
 use seatwise_runtime::manifest::playbook::Estimate;
 use serde::{Deserialize, Serialize};
 
+use crate::aliases::{Origin, Valued};
 use crate::profiles::model::{ProfileFault, login_url};
 
 /// Most settings that one task asks for.
@@ -246,7 +247,88 @@ pub struct Answers {
     pub copied_from: Option<String>,
 }
 
+/// A price that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldPrice {
+    /// The licence and its price.
+    pub price: Price,
+    /// Who entered it: they may not approve by it.
+    pub by: String,
+    /// Entered here, or taken over.
+    pub origin: Origin,
+}
+
+/// The prices that hold for an org.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HeldPrices {
+    /// Three letters, of all of them.
+    pub currency: Option<Valued<String>>,
+    /// At most one a licence.
+    pub prices: Vec<HeldPrice>,
+}
+
+impl HeldPrices {
+    /// The price of a licence.
+    #[must_use]
+    pub fn of(&self, identifier: &str) -> Option<&HeldPrice> {
+        self.prices
+            .iter()
+            .find(|held| held.price.identifier == identifier)
+    }
+}
+
 impl Answers {
+    /// The prices that hold under a parent: an own one before the parent's of the same licence. With another currency than the
+    /// parent's nothing is taken over, for an amount means nothing without its currency.
+    #[must_use]
+    pub fn prices_under(&self, parent: Option<&Self>) -> HeldPrices {
+        let valued = |answers: &Self, origin| {
+            let value = answers.currency.clone()?;
+            Some(Valued { value, origin })
+        };
+        let above = parent.and_then(|parent| valued(parent, Origin::Parent));
+        let currency = valued(self, Origin::Own).or(above);
+        let of = |answers: &Self, origin| -> Vec<HeldPrice> {
+            let by = answers.priced_by.clone().unwrap_or_default();
+            answers
+                .prices
+                .iter()
+                .map(|price| HeldPrice {
+                    price: price.clone(),
+                    by: by.clone(),
+                    origin,
+                })
+                .collect()
+        };
+        let mut prices = of(self, Origin::Own);
+        let taken =
+            parent.filter(|parent| self.currency.is_none() || self.currency == parent.currency);
+        for held in taken.map_or_else(Vec::new, |parent| of(parent, Origin::Parent)) {
+            let is_own = prices
+                .iter()
+                .any(|own| own.price.identifier == held.price.identifier);
+            if !is_own {
+                prices.push(held);
+            }
+        }
+        HeldPrices { currency, prices }
+    }
+
+    /// What another org's set-up begins with; prices are left out where they are taken over instead.
+    #[must_use]
+    pub fn copied(&self, from: &str, takes_over: bool) -> Self {
+        let mut copy = Self {
+            copied_from: Some(from.to_owned()),
+            ..self.clone()
+        };
+        if takes_over {
+            copy.currency = None;
+            copy.prices = Vec::new();
+            copy.priced_by = None;
+        }
+        copy
+    }
+
     /// Reads what is stored. A text that is not ours counts as nothing answered.
     #[must_use]
     pub fn parse(text: &str) -> Self {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::{self, Answers, Price, Task};
 use super::repeat::Repeat;
-use super::service::inherit;
+use super::service::{inherit, parent_answers};
 use super::store::{self, NewTask};
 use crate::aliases::model::Schedule;
 use crate::app::host::Host;
@@ -313,7 +313,7 @@ pub async fn save_settings(
     save.done("done", None, change).await
 }
 
-/// Saves the task *Prices*. Rows without a price are left out.
+/// Saves the task *Prices*. A row without a price, and an empty currency, take the parent's over.
 ///
 /// # Errors
 /// [`AnswerFault::Price`] naming the row, a wrong currency naming its field.
@@ -333,20 +333,26 @@ pub async fn save_prices(
         .into_iter()
         .filter(|price| !price.price.trim().is_empty())
         .collect();
-    let currency: Currency = currency
-        .trim()
-        .to_uppercase()
-        .parse()
-        .map_err(|_| AnswerFault::Currency)?;
+    let parent = parent_answers(&mut save.tx, &save.row).await?;
+    let taken = parent.and_then(|parent| parent.currency);
+    let typed = currency.trim().to_uppercase();
+    // An own price keeps its currency whatever becomes of the parent's.
+    let is_own = !typed.is_empty() || !prices.is_empty() || taken.is_none();
+    let named = if typed.is_empty() {
+        taken.unwrap_or_default()
+    } else {
+        typed
+    };
+    let currency: Currency = named.parse().map_err(|_| AnswerFault::Currency)?;
     for (at, price) in prices.iter().enumerate() {
         UnitPrice::parse(price.price.trim(), currency)
             .map_err(|_| AnswerFault::Price(at, price.price.chars().take(40).collect()))?;
     }
     let old = save.answers();
     let new = Answers {
-        currency: Some(currency.code().to_owned()),
+        currency: is_own.then(|| currency.code().to_owned()),
         prices,
-        priced_by: Some(actor.id.to_string()),
+        priced_by: is_own.then(|| actor.id.to_string()),
         ..old.clone()
     };
     let name = save.row.name.clone();
@@ -374,6 +380,17 @@ fn within(
         .ok_or(AnswerFault::Number { field, least, most })
 }
 
+/// Whole numbers, as typed; an empty one takes the parent's or the default over.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Percent of the vendor's limit at which work pauses.
+    pub quota_percent: String,
+    /// Days without activity that a proposed rule begins with.
+    pub threshold_days: String,
+    /// How often a call is made at most that fails for a moment.
+    pub tries: String,
+}
+
 /// Saves the task *Limits*.
 ///
 /// # Errors
@@ -382,22 +399,23 @@ pub async fn save_limits(
     host: &Host,
     actor: &Actor,
     key: &str,
-    quota_percent: &str,
-    threshold_days: &str,
+    typed: &Limits,
     seen: Seen<'_>,
 ) -> Result<(), ProfileError> {
     let mut save = Save::begin(host, actor, key, &Task::Limits, seen).await?;
-    let quota = within(quota_percent, "quota_percent", 10, 95)?;
-    let threshold = within(threshold_days, "threshold_days", 1, 3_650)?;
+    let quota = within(&typed.quota_percent, "quota_percent", 10, 95)?;
+    let threshold = within(&typed.threshold_days, "threshold_days", 1, 3_650)?;
+    let tries = within(&typed.tries, "tries", 1, 10)?;
     let alias = save.row.alias.clone();
     let mut old = Value::Null;
     inherit(host, &mut save.tx, &alias, |own| {
-        old = json!({"quota_percent": own.quota_percent, "threshold_days": own.threshold_days});
+        old = json!({"quota_percent": own.quota_percent, "threshold_days": own.threshold_days, "tries": own.tries});
         own.quota_percent = quota;
         own.threshold_days = threshold;
+        own.tries = tries;
     })
     .await?;
-    let new = json!({"quota_percent": quota, "threshold_days": threshold});
+    let new = json!({"quota_percent": quota, "threshold_days": threshold, "tries": tries});
     save.done("done", None, (old, new)).await
 }
 

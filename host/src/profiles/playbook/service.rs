@@ -6,7 +6,7 @@ use seatwise_runtime::Manifest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::model::{self, Answers, CheckFact, Expected, Facts, Lane, Task, TaskState};
+use super::model::{self, Answers, CheckFact, Expected, Facts, HeldPrices, Lane, Task, TaskState};
 use super::store::{self, NewTask, TaskRow};
 use crate::aliases::{self, Effective};
 use crate::app::host::Host;
@@ -18,8 +18,8 @@ use crate::profiles::error::ProfileError;
 use crate::profiles::service::{ProfileView, get, need};
 use crate::profiles::sharing::{self, Sharer};
 use crate::profiles::store::{self as profiles, NewRow, ProfileRow};
-use crate::store::Tx;
 use crate::store::numbers::{self, Series};
+use crate::store::{StoreError, Tx};
 use crate::sync::{self, RunView};
 
 /// A licence of the org, as the vendor counts it.
@@ -109,6 +109,8 @@ pub struct PlaybookView {
     pub run: Option<RunView>,
     /// Whether the profile's name was chosen by a person.
     pub is_named: bool,
+    /// The prices that hold, and where each comes from.
+    pub prices: HeldPrices,
     /// Other profiles of its alias: the connection is theirs as well.
     pub shared_with: Vec<Sharer>,
 }
@@ -174,6 +176,7 @@ pub async fn view(host: &Host, actor: &Actor, key: &str) -> Result<PlaybookView,
     let found = store::found(&mut tx, &profile.id).await?;
     let effective = effective(&mut tx, &row.alias).await?;
     let shared_with = sharing::sharers(&mut tx, &row).await?;
+    let prices = prices(&mut tx, &row).await?;
     let mut names = BTreeMap::new();
     for task in &stored {
         let id = PrincipalId::from(task.saved_by.as_str());
@@ -190,6 +193,7 @@ pub async fn view(host: &Host, actor: &Actor, key: &str) -> Result<PlaybookView,
     Ok(PlaybookView {
         is_named: profile.name != profile.number,
         shared_with,
+        prices,
         lanes,
         answers: Answers::parse(&row.answers),
         effective,
@@ -290,6 +294,29 @@ pub(in crate::profiles) async fn effective(
         ))
 }
 
+/// What was answered for the parent of a profile's alias: by its live profile, else by its newest.
+pub(in crate::profiles) async fn parent_answers(
+    tx: &mut Tx,
+    row: &ProfileRow,
+) -> Result<Option<Answers>, StoreError> {
+    let alias = aliases::service::find(tx, row.alias.as_str()).await?;
+    let Some((parent, _)) = alias.and_then(|alias| alias.parent) else {
+        return Ok(None);
+    };
+    let all = profiles::of_alias(tx, &parent).await?;
+    let live = all.iter().rev().find(|row| row.state.is_live());
+    Ok(live.or(all.last()).map(|row| Answers::parse(&row.answers)))
+}
+
+/// The prices that hold for a profile.
+pub(in crate::profiles) async fn prices(
+    tx: &mut Tx,
+    row: &ProfileRow,
+) -> Result<HeldPrices, StoreError> {
+    let parent = parent_answers(tx, row).await?;
+    Ok(Answers::parse(&row.answers).prices_under(parent.as_ref()))
+}
+
 /// Makes a draft for the playbook: empty, or with the answers of another profile of the same connector and never with its secret.
 /// Answers its number.
 ///
@@ -360,7 +387,18 @@ pub async fn start(
     .await?;
     inherit(host, &mut tx, &alias, |_| ()).await?;
     if let Some(first) = &first {
-        begun(&mut tx, actor, &manifest, first, (&id, &number), now_ms).await?;
+        let takes_over = parent.as_ref() == Some(&first.alias);
+        let answers = Answers::parse(&first.answers).copied(&first.number, takes_over);
+        begun(
+            &mut tx,
+            actor,
+            &manifest,
+            first,
+            &answers,
+            (&id, &number),
+            now_ms,
+        )
+        .await?;
     }
     let detail = json!({"number": number, "connector": connector, "from": first.map(|row| row.number), "parent": parent.map(|p| p.to_string())});
     let entry = Entry {
@@ -380,13 +418,10 @@ pub(in crate::profiles) async fn begun(
     actor: &Actor,
     manifest: &Manifest,
     first: &ProfileRow,
+    answers: &Answers,
     (id, number): (&ProfileId, &str),
     now_ms: i64,
 ) -> Result<(), ProfileError> {
-    let answers = Answers {
-        copied_from: Some(first.number.clone()),
-        ..Answers::parse(&first.answers)
-    };
     let text = json!(answers).to_string();
     store::put_answers(tx, id, number, &text, &actor.id, now_ms).await?;
     let note = format!("Copied from {} {}", first.number, first.name);

@@ -146,3 +146,56 @@ fn the_expectation_grows_with_the_org() {
     );
     assert_eq!(expect(estimate, 1_000_000).minutes, 34);
 }
+
+#[test]
+fn a_price_is_taken_over_by_licence_and_currency_until_an_org_has_its_own() {
+    use super::model::{Answers, Price};
+    use crate::aliases::Origin;
+    let priced = |currency: Option<&str>, prices: &[(&str, &str)], by: &str| Answers {
+        currency: currency.map(str::to_owned),
+        prices: prices
+            .iter()
+            .map(|(identifier, price)| Price {
+                identifier: (*identifier).to_owned(),
+                price: (*price).to_owned(),
+            })
+            .collect(),
+        priced_by: Some(by.to_owned()),
+        ..Answers::default()
+    };
+    let parent = priced(Some("EUR"), &[("SFDC", "1800"), ("AUL", "300")], "ana");
+    let said = |own: &Answers| {
+        let held = own.prices_under(Some(&parent));
+        let mut all: Vec<String> = held
+            .prices
+            .iter()
+            .map(|held| {
+                let whose = if held.origin == Origin::Own {
+                    "own"
+                } else {
+                    "taken"
+                };
+                format!(
+                    "{} {} {whose} {}",
+                    held.price.identifier, held.price.price, held.by
+                )
+            })
+            .collect();
+        all.sort();
+        (
+            held.currency.map(|held| held.value).unwrap_or_default(),
+            all,
+        )
+    };
+    let (currency, all) = said(&parent.copied("PRF0001001", true));
+    assert_eq!(currency, "EUR");
+    assert_eq!(all, ["AUL 300 taken ana", "SFDC 1800 taken ana"]);
+    let (currency, all) = said(&priced(Some("EUR"), &[("SFDC", "1500")], "ben"));
+    assert_eq!(currency, "EUR");
+    assert_eq!(all, ["AUL 300 taken ana", "SFDC 1500 own ben"]);
+    // An amount without its currency is no price.
+    let (currency, all) = said(&priced(Some("USD"), &[("SFDC", "1900")], "ben"));
+    assert_eq!(currency, "USD");
+    assert_eq!(all, ["SFDC 1900 own ben"]);
+    assert_eq!(parent.copied("PRF0001001", false).prices, parent.prices);
+}
