@@ -86,12 +86,7 @@ pub fn not_found() -> Problem {
 #[must_use]
 pub fn malformed_body(rejection: &JsonRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(
-            "api.body_too_large",
-            413,
-            "the body is larger than this address takes (a list of people: 64 MiB; everything else: 2 MiB)",
-            "Split it into several requests; for people, several files with the same heading line: rows already known are compared, not added twice",
-        );
+        return body_too_large();
     }
     Problem::new(
         "api.malformed_body",
@@ -101,6 +96,17 @@ pub fn malformed_body(rejection: &JsonRejection) -> Problem {
             rejection.body_text()
         ),
         "See /api/v1/openapi.json for its form",
+    )
+}
+
+/// A body beyond the limit of its address.
+#[must_use]
+pub fn body_too_large() -> Problem {
+    Problem::new(
+        "api.body_too_large",
+        413,
+        "the body is larger than this address takes (a list of people: 64 MiB; a file of a source: 32 MiB; everything else: 2 MiB)",
+        "Split it into several requests; for people, several files with the same heading line: rows already known are compared, not added twice",
     )
 }
 

@@ -113,10 +113,42 @@ fn is_open(path: &str) -> bool {
     ) || path.starts_with("/assets/")
 }
 
-/// The outermost check; see the module.
+/// Refuses at once a body whose announced length is more than any address takes (`largest`, bytes): nobody waits for the rest of it.
+/// One that is not announced ends at its own address's limit, while it is read.
+pub async fn refuse_announced(
+    State((host, largest)): State<(Host, usize)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_none_or(|length| length <= largest as u64) {
+        return next.run(request).await;
+    }
+    if is_api(request.uri().path()) {
+        return api::Error::from(api::error::body_too_large()).into_response();
+    }
+    let problem = Problem::new(
+        "page.too_large",
+        413,
+        "what was sent is larger than any page takes",
+        "Split the file or the list",
+    );
+    error_page(
+        &Chrome::outside(&host),
+        problem,
+        StatusCode::PAYLOAD_TOO_LARGE,
+    )
+}
+
+fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
+
+/// The outermost check of who asks; see the module.
 pub async fn admit(State(host): State<Host>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    if path == "/api" || path.starts_with("/api/") {
+    if is_api(&path) {
         return admit_api(&host, request, next).await;
     }
     let mut frame = Chrome::outside(&host);

@@ -52,6 +52,8 @@ pub struct Route {
     pub takes: Option<Shape>,
     /// Its query parameters, each with a sentence.
     pub asks: &'static [(&'static str, &'static str)],
+    /// Bytes of the largest body it takes.
+    pub largest: usize,
     handler: MethodRouter<Host>,
 }
 
@@ -85,6 +87,7 @@ impl Route {
             says,
             takes: None,
             asks: &[],
+            largest: FORM_BYTES,
             handler,
         }
     }
@@ -107,6 +110,7 @@ impl Route {
     #[must_use]
     pub fn up_to(mut self, bytes: usize) -> Self {
         self.handler = self.handler.layer(DefaultBodyLimit::max(bytes));
+        self.largest = bytes;
         self
     }
 
@@ -206,7 +210,9 @@ pub fn table() -> Vec<Route> {
 /// The whole web application over this host.
 pub fn router(host: Host) -> Router {
     let mut router = Router::new();
+    let mut largest = FORM_BYTES;
     for route in table() {
+        largest = largest.max(route.largest);
         let needs = route.needs;
         let handler =
             route
@@ -221,7 +227,11 @@ pub fn router(host: Host) -> Router {
         .fallback(nothing_here)
         .with_state(host.clone())
         .layer(DefaultBodyLimit::max(FORM_BYTES))
-        .layer(middleware::from_fn_with_state(host, gate::admit))
+        .layer(middleware::from_fn_with_state(host.clone(), gate::admit))
+        .layer(middleware::from_fn_with_state(
+            (host, largest),
+            gate::refuse_announced,
+        ))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             ANSWER_WITHIN,

@@ -21,6 +21,7 @@ use crate::store::Store;
 
 mod authority;
 mod cross_site;
+mod flood;
 mod hostile;
 mod looks;
 mod outside;
