@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use seatwise::app::keys::{self, KeyError, Source};
 use seatwise::app::start::StartError;
+use seatwise::audit::{self, Entry};
 use seatwise::identity::roles::{Actor, Role};
 use seatwise::kernel::chance::SeededChance;
 use seatwise::kernel::faults::NoFaults;
@@ -110,6 +111,41 @@ async fn e22_a_lost_or_foreign_key_is_refused_at_the_start_and_never_made_anew()
         assert_eq!(source, Source::Environment);
         let opened = keys::open(&source, &world.host.store, &SeededChance::new(5), get).await;
         assert_eq!(opened.unwrap().key_ids().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_key_of_the_trail_is_never_made_anew_once_a_head_is_signed() {
+    on_both(|database| async move {
+        let store = database.open().await;
+        let folder = database.folder();
+        let opened = async || keys::of_trail(folder, &store, &SeededChance::new(6)).await;
+        let first = opened().await.unwrap();
+        // As long as nothing is signed, a lost key is no loss.
+        std::fs::remove_file(folder.join("audit.key")).unwrap();
+        assert_eq!(opened().await.unwrap().key_id(), first.key_id());
+        let mut tx = store.begin().await.unwrap();
+        let entry = Entry {
+            event: "test",
+            subject_kind: "installation",
+            subject_id: "one",
+            detail: serde_json::json!({}),
+        };
+        let chance = SeededChance::new(7);
+        audit::record(&mut tx, 1, &chance, &Actor::system(), entry)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        audit::sign_head(&store, 2, &first).await.unwrap().unwrap();
+        assert_eq!(opened().await.unwrap().key_id(), first.key_id());
+        std::fs::write(folder.join("audit.key"), "05".repeat(32)).unwrap();
+        let foreign = opened().await.err().unwrap().to_string();
+        assert!(foreign.contains(first.key_id()), "{foreign}");
+        std::fs::remove_file(folder.join("audit.key")).unwrap();
+        let lost = opened().await.err().unwrap();
+        assert!(matches!(lost, StartError::TrailKeyMissing(_)), "{lost}");
+        assert!(!folder.join("audit.key").exists());
     })
     .await;
 }

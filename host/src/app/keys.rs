@@ -1,7 +1,8 @@
 //! The master keys: where they come from, and how another takes over while everything runs.
 //!
 //! They lie outside the database: in the environment (`SEATWISE_MASTER_KEY`), as a systemd credential (`seatwise-master-key`), or in
-//! the file `keys/master.key` of the data folder. One key per line in hexadecimal; the first seals, the others only open.
+//! the file `keys/master.key` of the data folder. One key per line in hexadecimal; the first seals, the others only open. The key
+//! that signs the audit trail lies in `keys/audit.key`.
 //!
 //! Invariants: a host does not start without the keys that its database needs, and never makes a new one in their place; a new key is
 //! on disk before it seals; an old one is taken away only when no value needs it; a rotation that was cut off is taken up by the next.
@@ -15,7 +16,8 @@ use zeroize::Zeroizing;
 
 use super::host::Host;
 use super::start::{StartError, write_private};
-use crate::audit::Entry;
+use crate::audit::signer::Signer;
+use crate::audit::{self, Entry};
 use crate::identity::roles::{Actor, Denied, Permission};
 use crate::kernel::chance::Chance;
 use crate::kernel::digest::hex;
@@ -115,28 +117,13 @@ pub async fn open(
     get: impl Fn(&str) -> Option<String>,
 ) -> Result<Sealer, StartError> {
     let (shown, text) = match source {
-        Source::Environment => (PathBuf::from(VARIABLE), get(VARIABLE)),
-        Source::Provided(path) | Source::Own(path) => match tokio::fs::read_to_string(path).await {
-            Ok(text) => (path.clone(), Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (path.clone(), None),
-            Err(source) => {
-                return Err(StartError::File {
-                    path: path.clone(),
-                    source,
-                });
-            }
-        },
+        Source::Environment => (PathBuf::from(VARIABLE), get(VARIABLE).map(Zeroizing::new)),
+        Source::Provided(path) | Source::Own(path) => (path.clone(), read(path).await?),
     };
     let needed = needed(store).await?;
-    let keys = match (text.map(Zeroizing::new), source) {
+    let keys = match (text, source) {
         (Some(text), _) => parse(&text).ok_or_else(|| StartError::Key(shown.clone()))?,
-        (None, Source::Own(path)) if needed.is_empty() => {
-            let mut key = Zeroizing::new([0u8; KEY_BYTES]);
-            chance.fill(&mut *key);
-            let keys = vec![key];
-            write(path, &keys).await?;
-            keys
-        }
+        (None, Source::Own(path)) if needed.is_empty() => make(path, chance).await?,
         (None, _) => return Err(StartError::KeyMissing(shown)),
     };
     let sealer = Sealer::with_retired(&keys[0], &keys[1..]);
@@ -145,6 +132,48 @@ pub async fn open(
         Some(id) => Err(StartError::KeyWrong { id, path: shown }),
         None => Ok(sealer),
     }
+}
+
+/// What signs the audit trail of this installation. The first start makes its key; none does once a head is signed.
+///
+/// # Errors
+/// [`StartError::Key`], [`StartError::TrailKeyMissing`], [`StartError::TrailKeyWrong`].
+pub async fn of_trail(
+    folder: &Path,
+    store: &Store,
+    chance: &dyn Chance,
+) -> Result<Signer, StartError> {
+    let path = folder.join("audit.key");
+    let signed_with = audit::newest_key(store).await?;
+    let keys = match read(&path).await? {
+        Some(text) => parse(&text).ok_or_else(|| StartError::Key(path.clone()))?,
+        None if signed_with.is_none() => make(&path, chance).await?,
+        None => return Err(StartError::TrailKeyMissing(path)),
+    };
+    let signer = Signer::new(*keys[0]);
+    match signed_with {
+        Some(id) if id != signer.key_id() => Err(StartError::TrailKeyWrong { id, path }),
+        _ => Ok(signer),
+    }
+}
+
+async fn read(path: &Path) -> Result<Option<Zeroizing<String>>, StartError> {
+    match tokio::fs::read_to_string(path).await {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StartError::File {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+async fn make(path: &Path, chance: &dyn Chance) -> Result<Keys, StartError> {
+    let mut key = Zeroizing::new([0u8; KEY_BYTES]);
+    chance.fill(&mut *key);
+    let keys = vec![key];
+    write(path, &keys).await?;
+    Ok(keys)
 }
 
 /// Ids of the keys that the first values of each column need: enough to notice a lost or foreign key.

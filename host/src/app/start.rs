@@ -5,19 +5,16 @@ use std::sync::Arc;
 
 use seatwise_runtime::AllowTargets;
 use tokio::io::AsyncWriteExt as _;
-use zeroize::Zeroizing;
 
 use super::host::{Host, HostOptions, Parts};
 use super::keys;
 use super::stop::Stop;
-use crate::audit::signer::Signer;
 use crate::connectors::{ConnectorError, ConnectorOptions, Connectors};
 use crate::credentials::service as credentials;
 use crate::identity::{IdentityError, service as identity};
 use crate::jobs;
 use crate::kernel::Clock;
 use crate::kernel::chance::{Chance, OsChance};
-use crate::kernel::digest::hex;
 use crate::kernel::faults::Faults;
 use crate::kernel::seal::KEY_BYTES;
 use crate::notify::NotifyError;
@@ -47,6 +44,17 @@ pub enum StartError {
         /// The id of the key that is needed.
         id: String,
         /// Where the keys came from.
+        path: PathBuf,
+    },
+    /// No key of the audit trail where its heads were signed with one.
+    #[error("there is no key at {path}, but the audit trail was signed with one; restore it from your backup: a new one would leave the trail unproven", path = .0.display())]
+    TrailKeyMissing(PathBuf),
+    /// Another key than the one that signed the audit trail.
+    #[error("the audit trail was signed with the key {id}, which is not the one at {path}; restore it from your backup; hosts that share a database share this key", path = .path.display())]
+    TrailKeyWrong {
+        /// The id of the key that signed.
+        id: String,
+        /// Where another was found.
         path: PathBuf,
     },
     /// `--allow-target` is not `host:port`.
@@ -106,7 +114,6 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
     private_folder(start.data).await?;
     private_folder(&key_folder).await?;
     let chance: Arc<dyn Chance> = Arc::new(OsChance);
-    let audit = key(&key_folder.join("audit.key"), &*chance).await?;
     let mut allow = AllowTargets::none();
     for target in start.allow {
         allow.add(target).map_err(StartError::Target)?;
@@ -122,6 +129,7 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
     let environment = |name: &str| std::env::var(name).ok();
     let source = keys::Source::find(start.data, environment);
     let sealer = keys::open(&source, &store, &*chance, environment).await?;
+    let signer = keys::of_trail(&key_folder, &store, &*chance).await?;
     let cache_dir = Some(start.data.join("compiled"));
     let connectors = Connectors::new(ConnectorOptions {
         cache_dir,
@@ -133,7 +141,7 @@ pub async fn open(start: Start<'_>) -> Result<Host, StartError> {
         clock: start.clock,
         chance,
         faults: start.faults,
-        signer: Signer::new(*audit),
+        signer,
         sealer,
         connectors,
         options: HostOptions {
@@ -185,59 +193,4 @@ async fn private_folder(path: &Path) -> Result<(), StartError> {
             .map_err(failed)?;
     }
     Ok(())
-}
-
-async fn key(path: &Path, chance: &dyn Chance) -> Result<Zeroizing<[u8; KEY_BYTES]>, StartError> {
-    match tokio::fs::read_to_string(path).await {
-        Ok(text) => {
-            let text = Zeroizing::new(text);
-            let digits = text.trim().as_bytes();
-            let wrong = || StartError::Key(path.to_owned());
-            if digits.len() != KEY_BYTES * 2 {
-                return Err(wrong());
-            }
-            let mut key = Zeroizing::new([0u8; KEY_BYTES]);
-            for (slot, pair) in key.iter_mut().zip(digits.chunks(2)) {
-                let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-                *slot = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-            }
-            Ok(key)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut key = Zeroizing::new([0u8; KEY_BYTES]);
-            chance.fill(&mut *key);
-            write_private(path, &Zeroizing::new(hex(&*key))).await?;
-            Ok(key)
-        }
-        Err(source) => Err(StartError::File {
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_key_is_made_once_and_private_and_a_broken_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("master.key");
-        let first = key(&path, &OsChance).await.unwrap();
-        assert_eq!(*first, *key(&path, &OsChance).await.unwrap());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(
-                std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
-        }
-        std::fs::write(&path, "not a key").unwrap();
-        assert!(matches!(
-            key(&path, &OsChance).await,
-            Err(StartError::Key(_))
-        ));
-    }
 }

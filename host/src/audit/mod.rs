@@ -107,6 +107,14 @@ pub async fn sign_head(
     Ok(Some((seq, digest, signature)))
 }
 
+/// Id of the key that signed the newest head.
+///
+/// # Errors
+/// The database's own.
+pub async fn newest_key(store: &Store) -> Result<Option<String>, StoreError> {
+    store::newest_key(&mut store.read_everything().await?).await
+}
+
 /// Reads the whole chain and checks it.
 ///
 /// # Errors

@@ -98,6 +98,11 @@ pub(super) async fn put_head(
     Ok(())
 }
 
+pub(super) async fn newest_key(tx: &mut Tx) -> Result<Option<String>, StoreError> {
+    let newest = "select key_id from audit_heads order by seq desc limit 1";
+    Ok(sqlx::query_scalar(newest).fetch_optional(tx.conn()).await?)
+}
+
 pub(super) async fn list(
     tx: &mut Tx,
     before: i64,
