@@ -3,20 +3,18 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt as _, stream};
 use seatwise::audit;
+use seatwise::identity::roles::Actor;
 use seatwise::kernel::faults::NoFaults;
-use seatwise_tests::database::{Database, on_both};
-use seatwise_tests::deed::{Deed, end_state, finish, ready};
-use seatwise_tests::faults::{FaultAt, Mode};
-
-/// Steps tried at the same time, each on a database of its own.
-const AT_ONCE: usize = 6;
+use seatwise_tests::database::on_both;
+use seatwise_tests::deed::{Deed, at_every_step, end_state, finish, ready};
+use seatwise_tests::faults::{FaultAt, Mode, turns};
 
 async fn loop_over_every_step(mode: Mode, deed: Deed) {
     on_both(|database| async move {
         let counted = Arc::new(FaultAt::new(0, mode));
-        let undisturbed = ready(&Database::new(database.engine), counted.clone(), deed).await;
+        let before = ready(database.engine, deed).await;
+        let undisturbed = before.again(counted.clone()).await;
         counted.arm();
         undisturbed.work().await;
         counted.disarm();
@@ -35,11 +33,14 @@ async fn loop_over_every_step(mode: Mode, deed: Deed) {
         let steps = counted.count();
         assert!(steps > 15, "{steps} effect points");
 
-        let each = |n| {
-            let expected = &expected;
-            async move {
+        let turns = turns(steps, database.engine, mode);
+        at_every_step(
+            before,
+            (database.engine, deed),
+            &turns,
+            async |before, n| {
                 let faults = Arc::new(FaultAt::new(n, mode));
-                let company = ready(&Database::new(database.engine), faults.clone(), deed).await;
+                let company = before.again(faults.clone()).await;
                 faults.arm();
                 tokio::select! {
                     () = company.work() => {}
@@ -51,22 +52,17 @@ async fn loop_over_every_step(mode: Mode, deed: Deed) {
                 finish(&company).await;
                 assert_eq!(
                     end_state(&company).await,
-                    *expected,
+                    expected,
                     "step {n} of {steps} ({point:?})"
                 );
-                let trail = audit::verify(
-                    &company.host.store,
-                    &seatwise::identity::roles::Actor::system(),
-                    &company.host.signer,
-                )
-                .await
-                .unwrap();
+                let (host, system) = (&company.host, Actor::system());
+                let trail = audit::verify(&host.store, &system, &host.signer)
+                    .await
+                    .unwrap();
                 assert!(trail.is_intact, "step {n}: {:?}", trail.broken_at);
-            }
-        };
-        stream::iter(1..=steps)
-            .for_each_concurrent(AT_ONCE, each)
-            .await;
+            },
+        )
+        .await;
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! `seatwise serve` as a process of its own, on an installation that is a folder and a database.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -14,7 +14,7 @@ use seatwise::kernel::clock::SystemClock;
 use seatwise::kernel::faults::NoFaults;
 use seatwise::profiles::service::{self as profiles, NewProfile};
 use seatwise_practice_org_salesforce::{App, Running};
-use seatwise_tests::database::Engine;
+use seatwise_tests::database::{Engine, copy_folder};
 use seatwise_tests::postgres::Cluster;
 use tempfile::TempDir;
 
@@ -243,17 +243,4 @@ fn folder() -> TempDir {
         .prefix("seatwise-kill-")
         .tempdir()
         .expect("a temporary folder can be made")
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder can be made");
-    for entry in std::fs::read_dir(from).expect("a folder can be read") {
-        let entry = entry.expect("a folder can be read");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("an entry has a type").is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file can be copied");
-        }
-    }
 }

@@ -6,15 +6,12 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, stream};
 use seatwise::kernel::faults::NoFaults;
 use seatwise_practice_org_salesforce::Faults;
 use seatwise_tests::company::Company;
 use seatwise_tests::database::{Database, on_both};
-use seatwise_tests::deed::{Deed, end_state, finish, ready};
+use seatwise_tests::deed::{Deed, at_every_step, end_state, finish, ready};
 
-/// Steps tried at the same time.
-const AT_ONCE: usize = 4;
 const SIGKILL: i32 = 9;
 /// Told to stop, it ends within this.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -22,11 +19,11 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker in a process of its own.
-fn worker(company: &Company, database: &Database, how: &str) -> Command {
+fn worker(company: &Company, how: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sweep"));
     command
-        .arg(&database.url)
-        .arg(database.folder())
+        .arg(&company.database.url)
+        .arg(company.database.folder())
         .arg(company.host.now_ms().to_string())
         .arg(how)
         .args(
@@ -39,8 +36,8 @@ fn worker(company: &Company, database: &Database, how: &str) -> Command {
 }
 
 /// Works until nothing is due, or dies at effect point `n`; 0: at none.
-async fn work(company: &Company, database: &Database, n: u32) -> Output {
-    let mut command = worker(company, database, &n.to_string());
+async fn work(company: &Company, n: u32) -> Output {
+    let mut command = worker(company, &n.to_string());
     tokio::task::spawn_blocking(move || command.output())
         .await
         .expect("waiting for a process does not panic")
@@ -49,10 +46,9 @@ async fn work(company: &Company, database: &Database, n: u32) -> Output {
 
 /// Kills the worker at every step of a deed; `writes` requests must have reached the vendors in the end.
 async fn killed_at_every_step(database: Database, deed: Deed, writes: usize) {
-    let engine = database.engine;
-    let database = Database::new(engine);
-    let undisturbed = ready(&database, Arc::new(NoFaults), deed).await;
-    let lived = work(&undisturbed, &database, 0).await;
+    let before = ready(database.engine, deed).await;
+    let undisturbed = before.again(Arc::new(NoFaults)).await;
+    let lived = work(&undisturbed, 0).await;
     assert!(
         lived.status.success(),
         "{}",
@@ -72,25 +68,20 @@ async fn killed_at_every_step(database: Database, deed: Deed, writes: usize) {
         "{expected:#?}"
     );
 
-    let each = |n| {
-        let expected = &expected;
-        async move {
-            let database = Database::new(engine);
-            let company = ready(&database, Arc::new(NoFaults), deed).await;
-            let killed = work(&company, &database, n).await;
-            assert_eq!(
-                killed.status.signal(),
-                Some(SIGKILL),
-                "step {n} of {steps} was not met"
-            );
-            let company = company.restarted(Arc::new(NoFaults)).await;
-            finish(&company).await;
-            assert_eq!(end_state(&company).await, *expected, "step {n} of {steps}");
-        }
-    };
-    stream::iter(1..=steps)
-        .for_each_concurrent(AT_ONCE, each)
-        .await;
+    let all: Vec<u32> = (1..=steps).collect();
+    at_every_step(before, (database.engine, deed), &all, async |before, n| {
+        let company = before.again(Arc::new(NoFaults)).await;
+        let killed = work(&company, n).await;
+        assert_eq!(
+            killed.status.signal(),
+            Some(SIGKILL),
+            "step {n} of {steps} was not met"
+        );
+        let company = company.restarted(Arc::new(NoFaults)).await;
+        finish(&company).await;
+        assert_eq!(end_state(&company).await, expected, "step {n} of {steps}");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,18 +98,18 @@ async fn killed_at_every_step_of_an_undo_the_seat_is_given_back_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c11_told_to_stop_during_a_reclaim_it_finishes_one_person_and_the_next_start_goes_on() {
     on_both(|database| async move {
-        let undisturbed = ready(&database, Arc::new(NoFaults), Deed::TakeBack).await;
+        let before = ready(database.engine, Deed::TakeBack).await;
+        let undisturbed = before.again(Arc::new(NoFaults)).await;
         finish(&undisturbed).await;
         let expected = end_state(&undisturbed).await;
 
-        let database = Database::new(database.engine);
-        let company = ready(&database, Arc::new(NoFaults), Deed::TakeBack).await;
+        let company = before.again(Arc::new(NoFaults)).await;
         for org in &company.orgs {
             // So slow that a request is certainly under way when the signal comes.
             org.control()
                 .set_faults(Faults::parse("slow_every=1,slow_ms=300").expect("known faults"));
         }
-        let mut child = worker(&company, &database, "serve")
+        let mut child = worker(&company, "serve")
             .spawn()
             .expect("the worker's program starts");
         let until = Instant::now() + PATIENCE;

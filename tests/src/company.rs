@@ -23,7 +23,7 @@ use seatwise::reclamation::model::{BatchView, CandidateView, RuleView};
 use seatwise::reclamation::rule::{Edit, Silence};
 use seatwise::reclamation::{batches, rules};
 use seatwise::reconciliation::{PositionView, ReconciliationView, service as reconciliation};
-use seatwise_practice_org_salesforce::{Listen, PracticeOrg, Running, worked_example};
+use seatwise_practice_org_salesforce::{Listen, Moment, PracticeOrg, Running, worked_example};
 use sqlx::Row as _;
 
 use crate::database::{Database, expire_leases};
@@ -55,6 +55,56 @@ pub struct Company {
     /// The database underneath.
     pub database: Database,
     starts: u64,
+}
+
+/// A company at a moment that can be had again and again, one at a time: its orgs are the same ones, put back.
+pub struct Remembered {
+    company: Company,
+    moments: [Moment; 2],
+    at_ms: i64,
+}
+
+impl Remembered {
+    /// The company as it stood, on a database of its own, with a host that was just started.
+    ///
+    /// # Panics
+    /// When a part does not start.
+    pub async fn again(&self, faults: Arc<dyn Faults>) -> Company {
+        let Company {
+            orgs,
+            ana,
+            ben,
+            profiles,
+            database,
+            starts,
+            ..
+        } = &self.company;
+        for (org, moment) in orgs.iter().zip(&self.moments) {
+            org.control().go_back(moment);
+        }
+        let database = database.copied();
+        let (clock, starts) = (Arc::new(SetClock::at(self.at_ms)), starts + 1);
+        let store = database.open_with(faults.clone()).await;
+        let ports: Vec<u16> = orgs.iter().map(|org| org.address().port()).collect();
+        let host = host(
+            database.folder(),
+            store,
+            clock.clone(),
+            &ports,
+            faults,
+            starts,
+        );
+        Company {
+            host,
+            clock,
+            orgs: orgs.clone(),
+            ana: ana.clone(),
+            ben: ben.clone(),
+            profiles: profiles.clone(),
+            database,
+            starts,
+        }
+    }
 }
 
 impl Company {
@@ -172,6 +222,16 @@ impl Company {
                 .expect("the entitlement is entered");
         }
         self.work().await;
+    }
+
+    /// Ends the host and remembers how everything stands, so that the same moment can be had again and again.
+    pub async fn remembered(self) -> Remembered {
+        self.host.store.close().await;
+        Remembered {
+            moments: self.orgs.each_ref().map(|org| org.control().moment()),
+            at_ms: self.clock_ms(),
+            company: self,
+        }
     }
 
     /// What a restart of the host finds.

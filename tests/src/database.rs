@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
@@ -49,6 +50,35 @@ fn migrated() -> &'static str {
     })
 }
 
+fn folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("seatwise-test-")
+        .tempdir()
+        .expect("a temporary folder can be made")
+}
+
+/// Address of the embedded database in a data folder.
+fn in_file(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("seatwise.db").display())
+}
+
+/// Copies a data folder: keys, embedded database, outbox.
+///
+/// # Panics
+/// When one of its files cannot be read or written.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("a folder can be read") {
+        let entry = entry.expect("a folder can be read");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("an entry has a type").is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file can be copied");
+        }
+    }
+}
+
 /// A database without rows that nobody else uses. A folder for the host's other files comes with it; both go when it is dropped.
 #[derive(Clone)]
 pub struct Database {
@@ -66,12 +96,9 @@ impl Database {
     /// When there is no room for a temporary folder, or PostgreSQL does not run.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("seatwise-test-")
-            .tempdir()
-            .expect("a temporary folder can be made");
+        let folder = folder();
         let url = match engine {
-            Engine::Sqlite => format!("sqlite:{}", folder.path().join("seatwise.db").display()),
+            Engine::Sqlite => in_file(folder.path()),
             Engine::Postgres => Cluster::of_this_process().copy_database(migrated()),
         };
         Self {
@@ -83,8 +110,27 @@ impl Database {
 
     /// The host's data folder: keys, outbox.
     #[must_use]
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A copy with the same rows and files. Nobody may have this one open.
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let folder = folder();
+        copy_folder(self.folder(), folder.path());
+        let url = match self.engine {
+            Engine::Sqlite => in_file(folder.path()),
+            Engine::Postgres => Cluster::of_this_process().copy_database(&self.url),
+        };
+        Self {
+            engine: self.engine,
+            url,
+            folder: Arc::new(folder),
+        }
     }
 
     /// Opens it and brings the schema up, without faults.

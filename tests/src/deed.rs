@@ -1,15 +1,20 @@
 //! A reclaim or an undo right before it is sent, and what must be true after it, however the way there was.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::future::join_all;
 use seatwise::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
-use seatwise::kernel::faults::Faults;
+use seatwise::kernel::faults::NoFaults;
 use seatwise::profiles::service as profiles;
 use seatwise::reclamation::{actions, batches};
 use sqlx::Row as _;
 
-use crate::company::{Company, Contract};
-use crate::database::Database;
+use crate::company::{Company, Contract, Remembered};
+use crate::database::{Database, Engine};
+
+/// Steps tried at the same time.
+const LANES: usize = 4;
 
 /// What is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +25,12 @@ pub enum Deed {
     GiveBack,
 }
 
-/// The company right before the deed: approved, live, and time to act.
+/// The company right before the deed: approved, live, and time to act; as often as it is asked for.
 ///
 /// # Panics
 /// When a step of the way there is refused.
-pub async fn ready(database: &Database, faults: Arc<dyn Faults>, deed: Deed) -> Company {
-    let company = Company::new(database, Contract::Shared, faults).await;
+pub async fn ready(engine: Engine, deed: Deed) -> Remembered {
+    let company = Company::new(&Database::new(engine), Contract::Shared, Arc::new(NoFaults)).await;
     company.approve_rule().await;
     company.go_live().await;
     let rule = company.rule().await;
@@ -57,7 +62,27 @@ pub async fn ready(database: &Database, faults: Arc<dyn Faults>, deed: Deed) -> 
             .await
             .expect("the company obeys");
     }
-    company
+    company.remembered().await
+}
+
+/// Tries each of these steps, several at a time: each of the lanes has orgs of its own, the first those of `before`.
+///
+/// # Panics
+/// As `attempt` does.
+pub async fn at_every_step(
+    before: Remembered,
+    (engine, deed): (Engine, Deed),
+    steps: &[u32],
+    attempt: impl AsyncFn(&Remembered, u32),
+) {
+    let next = AtomicUsize::new(0);
+    let lane = async |before: &Remembered| {
+        while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+            attempt(before, *step).await;
+        }
+    };
+    let others = (1..LANES).map(|_| async { lane(&ready(engine, deed).await).await });
+    tokio::join!(lane(&before), join_all(others));
 }
 
 /// Lets everything that waits for a moment have its moment, downloads, and reconciles.

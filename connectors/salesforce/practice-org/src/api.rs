@@ -22,7 +22,8 @@ use crate::query::ApiError;
 use crate::records::{not_allowed, not_found};
 use crate::refusals;
 
-/// Everything that changes while the org runs.
+/// Everything that changes while the org runs. A copy is a moment to go back to.
+#[derive(Clone)]
 pub(crate) struct State {
     pub(crate) org: Org,
     pub(crate) faults: Faults,

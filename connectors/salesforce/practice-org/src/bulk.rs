@@ -58,6 +58,7 @@ impl Phase {
 }
 
 /// A query job.
+#[derive(Clone)]
 pub(crate) struct Job {
     id: String,
     /// `query` or `queryAll`.

@@ -14,6 +14,7 @@ const OPEN_CURSORS: usize = 10;
 /// How long a cursor lives.
 const CURSOR_MS: i64 = 2 * DAY_MS;
 
+#[derive(Clone)]
 pub(crate) struct Cursor {
     pub(crate) id: String,
     pub(crate) plan: Arc<Plan>,

@@ -107,6 +107,9 @@ pub struct Running {
 #[derive(Clone)]
 pub struct Control(Shared);
 
+/// A running org as it stood at some moment: records, sessions, counted calls and writes, faults, clock.
+pub struct Moment(Box<State>);
+
 impl PracticeOrg {
     /// Starts an org from its spec.
     ///
@@ -219,6 +222,17 @@ impl Control {
     /// Stops the org's clock at this moment; `None` lets it follow real time.
     pub fn set_now(&self, now_ms: Option<i64>) {
         lock(&self.0).org.clock.set(now_ms);
+    }
+
+    /// The org as it stands, to go back to. It holds no more than what calls have changed since the start.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment(Box::new(lock(&self.0).clone()))
+    }
+
+    /// Puts the org back as it stood then. Requests under way end on what they find.
+    pub fn go_back(&self, to: &Moment) {
+        lock(&self.0).clone_from(&to.0);
     }
 
     /// What goes wrong from now on.

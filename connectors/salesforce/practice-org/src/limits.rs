@@ -16,7 +16,7 @@ const LONGEST: usize = 16_384;
 const MINUTE_MS: i64 = 60_000;
 
 /// Requests of the last 24 hours.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Usage {
     /// Minute and how many, oldest first.
     minutes: VecDeque<(i64, u64)>,

@@ -9,7 +9,7 @@ use super::{Parameters, pages};
 use crate::api::{Answer, Request, State};
 
 /// A device that waits for its person.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Device {
     code: String,
     user_code: String,

@@ -36,7 +36,7 @@ pub(crate) enum Worth {
 }
 
 /// All grants since the start.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Grants {
     list: Vec<Grant>,
     /// Every refresh token there ever was, to its grant.

@@ -31,7 +31,7 @@ use session::Session;
 use setup::Change;
 
 /// Everything of the login side that changes while the org runs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Logins {
     sessions: HashMap<String, Session>,
     grants: Grants,

@@ -18,6 +18,7 @@ use crate::api::{Answer, Request, State};
 use crate::spec::App;
 
 /// A change of an app that takes effect later.
+#[derive(Clone)]
 pub(super) struct Change {
     at_ms: i64,
     client_id: String,
