@@ -6,8 +6,9 @@ use std::sync::Arc;
 use seatwise::entitlements::accounts;
 use seatwise::entitlements::subscriptions::{self, AttributeIs, Filter};
 use seatwise::kernel::faults::NoFaults;
+use seatwise::reconciliation::service as reconciliation;
 use seatwise::sync::RunState;
-use seatwise_practice_org_salesforce::{Crowd, OrgSpec};
+use seatwise_practice_org_salesforce::{Crowd, OrgSpec, worked_example};
 use seatwise_tests::database::on_both;
 use seatwise_tests::world::{T0_MS, World};
 
@@ -74,6 +75,55 @@ async fn subscriptions_are_found_by_what_the_vendor_tells_of_their_holders() {
                 .is_empty()
         );
         assert_eq!(AttributeIs::of("a\"; drop", "x"), None);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_leaves_a_gap_to_the_vendors_count_that_the_position_explains() {
+    on_both(|database| async move {
+        let mut spec = worked_example::org1(T0_MS);
+        for person in &mut spec.people {
+            if person.username == "dee@example.com" {
+                person.email = person.email.replace("example.com", "partner.example");
+            }
+        }
+        let settings = [("company_names", "example.com")];
+        let faults = Arc::new(NoFaults);
+        let mut world =
+            World::set_up(&database, spec, faults, "client-credentials", &settings).await;
+        world.publish().await.expect("the profile is published");
+        world.run_due_jobs().await;
+        let runs = world.runs().await;
+        let left_out = runs[0].out_of_scope;
+        assert!(left_out >= 1, "{left_out}");
+        let result = reconciliation::get_reconciliation(&world.host, &world.ana, None)
+            .await
+            .expect("a run is followed by a reconciliation");
+        assert_eq!(result.basis[0].left_out, left_out);
+        let of = |product: &str| {
+            let found = result.positions.iter().find(|position| {
+                position.product == product && position.scope == result.basis[0].organization_id
+            });
+            found.unwrap_or_else(|| panic!("no position of {product}"))
+        };
+        let sales = of("Sales Cloud");
+        let gap = sales.gap.as_ref().expect("Dee's seat is not shown");
+        assert_eq!(Some(gap.at_vendor), sales.vendor_used);
+        assert_eq!(
+            (
+                gap.at_vendor - gap.shown,
+                gap.outside_filters,
+                gap.unexplained
+            ),
+            (1, 1, 0),
+            "{gap:?}"
+        );
+        assert!(
+            gap.says.ends_with(": 1 outside the profile's filters"),
+            "{gap:?}"
+        );
+        assert_eq!(of("Platform").gap, None);
     })
     .await;
 }

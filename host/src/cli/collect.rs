@@ -515,6 +515,12 @@ pub async fn position(client: &Client, args: &PositionArgs) -> Result<(), CliErr
             ],
         )
     );
+    for row in rows {
+        if let Some(says) = row.pointer("/gap/says").and_then(Value::as_str) {
+            let of = |at: &str| row.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            out!("{}, {}: {says}", of("/product"), of("/scope_name"));
+        }
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::gap::SeatGap;
 use crate::kernel::{ProductId, ReconciliationId};
 
 /// What one organization's numbers stand on.
@@ -16,6 +17,9 @@ pub struct Basis {
     pub run: String,
     /// When it ended.
     pub as_of: i64,
+    /// Accounts that the profile's filters left out of the last full run.
+    #[serde(default)]
+    pub left_out: i64,
 }
 
 /// Amounts of one currency; currencies are never added.
@@ -75,6 +79,9 @@ pub struct PositionView {
     pub vendor_owned: Option<i64>,
     /// The vendor's own count of use.
     pub vendor_used: Option<i64>,
+    /// Why fewer seats are shown than the vendor counts; not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<SeatGap>,
     /// What was typed.
     pub typed_owned: Option<i64>,
     /// `compliant`, `not_compliant`, `rights_unknown`.

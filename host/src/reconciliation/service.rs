@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::gap::SeatGap;
 use super::model::{Amounts, PositionView, Reconciled, ReconciliationView};
 use super::position::{self, Allocations, Facts, Metric, Position};
 use super::store::{self, NewResult};
@@ -178,6 +179,7 @@ fn view(p: &Position, product: &str) -> PositionView {
         needed: p.needed,
         vendor_owned: p.vendor_owned,
         vendor_used: p.vendor_used,
+        gap: None,
         typed_owned: p.typed_owned,
         status: p.status.as_str().to_owned(),
         currency: p.price.map(|price| price.currency.code().to_owned()),
@@ -243,6 +245,9 @@ pub async fn get_reconciliation(
         found.totals.amounts = amounts(&found.positions);
     }
     found.savings = store::savings(&mut tx, year.start_ms()).await?;
+    for position in &mut found.positions {
+        position.gap = SeatGap::of(position, &found.basis);
+    }
     Ok(found)
 }
 

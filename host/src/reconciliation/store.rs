@@ -23,7 +23,9 @@ pub(super) struct Held {
 /// Organizations with a complete run, and the last one of each.
 pub(super) async fn basis(tx: &mut Tx) -> Result<Vec<Basis>, StoreError> {
     let rows = sqlx::query(
-        "select o.id, o.name, r.number, r.ended_at from organizations o \
+        "select o.id, o.name, r.number, r.ended_at, \
+           (select f.out_of_scope from runs f where f.organization_id = o.id and f.state = 'complete' \
+             and f.process = 'subscriptions' and f.kind = 'full' order by f.ended_at desc limit 1) as left_out from organizations o \
          join runs r on r.organization_id = o.id and r.state = 'complete' and r.process = 'subscriptions' \
          where not exists (select 1 from runs n where n.organization_id = o.id and n.state = 'complete' \
            and n.process = 'subscriptions' and n.ended_at > r.ended_at) \
@@ -38,6 +40,7 @@ pub(super) async fn basis(tx: &mut Tx) -> Result<Vec<Basis>, StoreError> {
                 organization: row.try_get("name")?,
                 run: row.try_get("number")?,
                 as_of: row.try_get("ended_at")?,
+                left_out: row.try_get::<Option<i64>, _>("left_out")?.unwrap_or(0),
             })
         })
         .collect()
@@ -293,6 +296,7 @@ pub(super) async fn find(
                 needed: row.try_get("needed")?,
                 vendor_owned: row.try_get("vendor_owned")?,
                 vendor_used: row.try_get("vendor_used")?,
+                gap: None,
                 typed_owned: row.try_get("typed_owned")?,
                 status: row.try_get("status")?,
                 currency: row.try_get("currency")?,
