@@ -175,7 +175,7 @@ await check("a_refused_schedule_says_what_to_do_and_changes_nothing", async () =
   assert.match(await ana.page.locator("#problem").innerText(), /There is a problem[\s\S]*cron fields[\s\S]*What to do/);
   assert.match(await ana.page.title(), /^Error: /);
   assert.equal(await ana.page.evaluate(() => document.activeElement.id), "problem");
-  assert.match(await ana.page.locator("dl.facts", { hasText: "Cron" }).innerText(), /0 3 \* \* \*/);
+  assert.match(await ana.page.locator("dl.facts", { hasText: "Collects" }).innerText(), /03:00/);
 });
 
 await check("ana_says_what_an_unrecognised_identifier_is", async () => {

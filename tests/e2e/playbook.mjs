@@ -1,7 +1,7 @@
 // From sign-in to the first sync of two orgs by the playbook, as a person does it: every click and every field is counted.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { check, findings, shot, window } from "./stage.mjs";
@@ -37,9 +37,9 @@ export async function playbook(binary, browser) {
   const host = started(
     binary,
     ["serve", "--listen", "127.0.0.1:0", "--data", data, "--allow-target", first.target, "--allow-target", second.target, "--outbound-address", "198.51.100.7"],
-    { link: /signs in once at (\S+)/ },
+    { link: /signs in once at (\S+)/, token: /--token-file (\S+)/ },
   );
-  const { link } = await host.found;
+  const { link, token } = await host.found;
   const origin = new URL(link).origin;
   const { context, page, faults } = await window(browser, origin);
   let count = 0;
@@ -206,6 +206,20 @@ export async function playbook(binary, browser) {
     assert.equal(await page.getByLabel("Days without activity").inputValue(), "77");
   });
 
+  await check("what_was_typed_survives_a_session_that_ended_in_between", async () => {
+    const other = await context.newPage();
+    await other.goto(`${origin}/profiles/PRF0001001/playbook/limits`);
+    await other.getByLabel("Days without activity").fill("88");
+    const cookies = await context.cookies();
+    await context.clearCookies();
+    await other.getByRole("button", { name: "Save", exact: true }).click();
+    assert.match(await other.locator("main").innerText(), /you are not signed in/i);
+    await context.addCookies(cookies);
+    await other.goto(`${origin}/profiles/PRF0001001/playbook/limits`);
+    assert.equal(await other.getByLabel("Days without activity").inputValue(), "88");
+    await other.close();
+  });
+
   await check("no_page_of_the_playbook_has_a_finding_of_axe_or_asks_another_origin", async () => {
     assert.deepEqual(found, []);
     assert.deepEqual(faults, []);
@@ -233,6 +247,32 @@ export async function playbook(binary, browser) {
     await narrow.context.close();
     await plain.context.close();
     assert.deepEqual(wrong, []);
+  });
+
+  await check("the_command_line_answers_the_same_tasks_up_to_publishing", async () => {
+    const tool = (...words) => JSON.parse(execFileSync(binary, ["profile", ...words, "--json", "--server", origin, "--token-file", token], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }));
+    tool("archive", "PRF0001002");
+    const { number } = tool("playbook", "start", "--connector", "salesforce", "--from", "PRF0001001");
+    const answer = (...words) => tool("playbook", "answer", number, ...words);
+    assert.equal(answer("profile", "name=CRM Africa", "environment=production").outcome, "saved");
+    assert.equal(answer("limits", "quota_percent=45").outcome, "saved");
+    assert.equal(tool("playbook", "mark", number, "prepare-user", "done").outcome, "saved");
+    const file = join(data, "secret.txt");
+    writeFileSync(file, `${second.secret}\n`);
+    const saved = answer("sign-in", "grant=client-credentials", `login_url=${second.url}`, `client_id=${second.id}`, "--file", `client_secret=${file}`);
+    assert.equal(saved.outcome, "checking");
+    assert.throws(() => answer("limits", "quota=45"), /asks for no `quota`[\s\S]*quota_percent/);
+    const stored = tool("playbook", "ask", number, "sign-in").items;
+    assert.match(stored.find((field) => field.name === "client_secret").stands, /^Stored, ends in/);
+    assert.ok(!JSON.stringify(stored).includes(second.secret));
+    tool("check", number);
+    const tasks = Object.fromEntries(tool("playbook", "tasks", number).items.map((task) => [task.id, task.state]));
+    assert.deepEqual([tasks.profile, tasks["sign-in"], tasks.checks, tasks.limits], ["done", "done", "done", "done"]);
+    // The first org's prices are taken over, for nobody typed any here.
+    await page.goto(`${origin}/profiles/${number}/playbook/prices`);
+    assert.match(await page.locator(".middle").innerText(), /1800\. Taken over from CRM Europe/);
+    tool("publish", number);
+    assert.equal(tool("show", number).state, "published");
   });
 
   await context.close();
