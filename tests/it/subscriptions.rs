@@ -9,6 +9,7 @@ use seatwise::kernel::faults::NoFaults;
 use seatwise::reconciliation::service as reconciliation;
 use seatwise::sync::RunState;
 use seatwise_practice_org_salesforce::{Crowd, OrgSpec, worked_example};
+use seatwise_tests::browser::Browser;
 use seatwise_tests::database::on_both;
 use seatwise_tests::world::{T0_MS, World};
 
@@ -124,6 +125,10 @@ async fn a_filter_leaves_a_gap_to_the_vendors_count_that_the_position_explains()
             "{gap:?}"
         );
         assert_eq!(of("Platform").gap, None);
+        let ana = Browser::of(&world.host, &world.ana).await;
+        let page = ana.get("/position").await;
+        let says = format!("{} of {} in use by the vendor", gap.shown, gap.at_vendor);
+        assert_eq!(page.text.matches(&says).count(), 1, "{}", page.text);
     })
     .await;
 }

@@ -80,7 +80,7 @@ pub struct PositionView {
     /// The vendor's own count of use.
     pub vendor_used: Option<i64>,
     /// Why fewer seats are shown than the vendor counts; not stored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub gap: Option<SeatGap>,
     /// What was typed.
     pub typed_owned: Option<i64>,
