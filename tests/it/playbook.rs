@@ -1,7 +1,6 @@
 //! The playbook by its pages, against a practice org, on both databases.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use seatwise::identity::roles::Actor;
@@ -81,21 +80,6 @@ async fn signed_in(world: &World, ana: &Browser, environment: &str) -> Page {
     ana.post(&task("sign-in"), &fields).await
 }
 
-/// The page of the checks once each has its verdict.
-async fn checked(ana: &Browser) -> Page {
-    tokio::time::timeout(Duration::from_secs(60), async {
-        loop {
-            let page = ana.get(&task("checks")).await;
-            if !page.text.contains("The checks are running") && page.text.contains("verdict") {
-                return page;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("the checks end")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_playbook_leads_from_the_gallery_to_the_first_sync_and_what_it_found() {
     on_both(|database| async move {
@@ -112,7 +96,7 @@ async fn the_playbook_leads_from_the_gallery_to_the_first_sync_and_what_it_found
         // The draft stands in the list; leaving it loses nothing.
         let resumed = ana.get(&format!("/profiles/{NUMBER}/playbook")).await;
         assert_eq!(resumed.status, StatusCode::SEE_OTHER);
-        let page = checked(&ana).await;
+        let page = ana.checked(NUMBER).await;
         for said in [
             "The org is the one you mean",
             "Run again",
@@ -256,7 +240,7 @@ async fn the_same_org_and_another_kind_of_org_are_told_before_publishing() {
         world.publish().await.unwrap();
         let ana = Browser::of(&world.host, &world.ana).await;
         signed_in(&world, &ana, "sandbox").await;
-        let page = checked(&ana).await;
+        let page = ana.checked(NUMBER).await;
         assert!(
             page.text
                 .contains("is connected already, by PRF0001001 Org"),
@@ -469,7 +453,7 @@ async fn a_hand_over_link_shows_one_task_takes_one_answer_and_gives_nothing_back
             assert_eq!(again.status, StatusCode::FORBIDDEN);
         }
         // The answer is there for Ana, and the checks run by themselves.
-        let page = checked(&ana).await;
+        let page = ana.checked(NUMBER).await;
         assert!(page.text.contains("Enterprise Edition"), "{}", page.text);
         let trail = seatwise::audit::list(&world.host.store, &Actor::system(), None, 50)
             .await
@@ -528,7 +512,7 @@ async fn ending_a_profile_says_first_what_goes_and_what_stays() {
         world.publish().await.unwrap();
         let ana = Browser::of(&world.host, &world.ana).await;
         signed_in(&world, &ana, "production").await;
-        checked(&ana).await;
+        ana.checked(NUMBER).await;
         let told = ana.get(&format!("/profiles/{NUMBER}/end")).await;
         for said in ["The sealed secret", "with its answers", "The audit trail"] {
             assert!(told.text.contains(said), "{said} in {}", told.text);

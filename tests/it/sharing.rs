@@ -26,21 +26,11 @@ async fn collects(world: &World, number: &str) -> RunState {
     world.run(&run).await.state
 }
 
-/// The page of the second one's checks once each has its verdict.
-async fn checked(ana: &Browser) -> Page {
-    let path = format!("/profiles/{SECOND}/playbook/checks");
-    ana.post(&format!("{path}/run"), &[]).await;
-    tokio::time::timeout(std::time::Duration::from_secs(60), async {
-        loop {
-            let page = ana.get(&path).await;
-            if !page.text.contains("The checks are running") && page.text.contains("verdict") {
-                return page;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("the checks end")
+/// The page of the second one's checks, run anew.
+async fn checked_anew(ana: &Browser) -> Page {
+    let run = format!("/profiles/{SECOND}/playbook/checks/run");
+    ana.post(&run, &[]).await;
+    ana.checked(SECOND).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,7 +117,7 @@ async fn a_successor_re_uses_the_secret_of_the_alias_and_the_last_profile_takes_
         assert!(refused.text.contains("playbook.shared"), "{}", refused.text);
 
         // One org is published once.
-        let page = checked(&ana).await;
+        let page = checked_anew(&ana).await;
         assert!(
             page.text
                 .contains("is connected already, by PRF0001001 Org"),

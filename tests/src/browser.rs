@@ -1,5 +1,7 @@
 //! A browser without a window: the pages of a host called in process, with the session of one person.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -110,6 +112,25 @@ impl Browser {
             .body(Body::from(body.finish()))
             .expect("the request is well-formed");
         self.send(request).await
+    }
+
+    /// The page of a playbook's checks once each has its verdict.
+    ///
+    /// # Panics
+    /// When they do not end within a minute.
+    pub async fn checked(&self, profile: &str) -> Page {
+        let path = format!("/profiles/{profile}/playbook/checks");
+        tokio::time::timeout(Duration::from_secs(60), async {
+            loop {
+                let page = self.get(&path).await;
+                if !page.text.contains("The checks are running") && page.text.contains("verdict") {
+                    return page;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the checks end")
     }
 
     /// Sends a form that carries a file: its fields, then the file's field and its text.

@@ -24,9 +24,8 @@ use seatwise::reclamation::rule::{Edit, Silence};
 use seatwise::reclamation::{batches, rules};
 use seatwise::reconciliation::{PositionView, ReconciliationView, service as reconciliation};
 use seatwise_practice_org_salesforce::{Listen, Moment, PracticeOrg, Running, worked_example};
-use sqlx::Row as _;
 
-use crate::database::{Database, expire_leases};
+use crate::database::{Database, count, expire_leases};
 use crate::world::{T0_MS, host, person};
 
 /// How the rights are shared.
@@ -474,17 +473,7 @@ impl Company {
     /// # Panics
     /// When the statement fails.
     pub async fn count(&self, statement: &'static str) -> i64 {
-        let mut tx = self
-            .host
-            .store
-            .read_everything()
-            .await
-            .expect("a read begins");
-        sqlx::query(statement)
-            .fetch_one(tx.conn())
-            .await
-            .expect("the statement counts")
-            .get(0)
+        count(&self.host.store, statement).await
     }
 
     /// One more approver.

@@ -169,6 +169,18 @@ where
     }
 }
 
+/// One number from a database.
+///
+/// # Panics
+/// When the statement fails.
+pub async fn count(store: &Store, statement: &'static str) -> i64 {
+    let mut tx = store.read_everything().await.expect("a read begins");
+    sqlx::query_scalar(statement)
+        .fetch_one(tx.conn())
+        .await
+        .expect("the statement counts")
+}
+
 /// Lets every lease run out: what a restart after a crash would otherwise wait half a minute for.
 ///
 /// # Panics

@@ -23,7 +23,7 @@ use seatwise_practice_org_salesforce::{Listen, OrgSpec, PracticeOrg, Running};
 use seatwise_runtime::AllowTargets;
 use sqlx::Row as _;
 
-use crate::database::Database;
+use crate::database::{Database, count};
 
 /// T0 of the worked example, 2026-03-31, at nine in the morning UTC.
 pub const T0_MS: i64 = seatwise_practice_org_salesforce::worked_example::T0_MS + 9 * 3_600_000;
@@ -287,17 +287,7 @@ impl World {
     /// # Panics
     /// When the statement fails.
     pub async fn count(&self, statement: &'static str) -> i64 {
-        let mut tx = self
-            .host
-            .store
-            .read_everything()
-            .await
-            .expect("a read begins");
-        sqlx::query(statement)
-            .fetch_one(tx.conn())
-            .await
-            .expect("the statement counts")
-            .get(0)
+        count(&self.host.store, statement).await
     }
 }
 
