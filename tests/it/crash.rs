@@ -7,7 +7,7 @@ use seatwise::kernel::faults::NoFaults;
 use seatwise::sync::{RunState, service};
 use seatwise_practice_org_salesforce::worked_example;
 use seatwise_tests::database::{Database, on_both};
-use seatwise_tests::faults::{FaultAt, Mode, turns};
+use seatwise_tests::faults::{FaultAt, Mode};
 use seatwise_tests::world::{T0_MS, World};
 
 /// Steps tried at the same time, each on a database of its own.
@@ -77,7 +77,7 @@ async fn loop_over_every_step(mode: Mode) {
                 );
             }
         };
-        stream::iter(turns(steps, database.engine, mode))
+        stream::iter(1..=steps)
             .for_each_concurrent(AT_ONCE, each)
             .await;
     })

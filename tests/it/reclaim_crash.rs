@@ -8,7 +8,7 @@ use seatwise::identity::roles::Actor;
 use seatwise::kernel::faults::NoFaults;
 use seatwise_tests::database::on_both;
 use seatwise_tests::deed::{Deed, at_every_step, end_state, finish, ready};
-use seatwise_tests::faults::{FaultAt, Mode, turns};
+use seatwise_tests::faults::{FaultAt, Mode};
 
 async fn loop_over_every_step(mode: Mode, deed: Deed) {
     on_both(|database| async move {
@@ -33,35 +33,29 @@ async fn loop_over_every_step(mode: Mode, deed: Deed) {
         let steps = counted.count();
         assert!(steps > 15, "{steps} effect points");
 
-        let turns = turns(steps, database.engine, mode);
-        at_every_step(
-            before,
-            (database.engine, deed),
-            &turns,
-            async |before, n| {
-                let faults = Arc::new(FaultAt::new(n, mode));
-                let company = before.again(faults.clone()).await;
-                faults.arm();
-                tokio::select! {
-                    () = company.work() => {}
-                    () = faults.wait(), if mode == Mode::Dies => {}
-                }
-                let point = faults.struck_at();
-                assert!(point.is_some(), "step {n} of {steps} was not met");
-                let company = company.restarted(Arc::new(NoFaults)).await;
-                finish(&company).await;
-                assert_eq!(
-                    end_state(&company).await,
-                    expected,
-                    "step {n} of {steps} ({point:?})"
-                );
-                let (host, system) = (&company.host, Actor::system());
-                let trail = audit::verify(&host.store, &system, &host.signer)
-                    .await
-                    .unwrap();
-                assert!(trail.is_intact, "step {n}: {:?}", trail.broken_at);
-            },
-        )
+        at_every_step(before, (database.engine, deed), steps, async |before, n| {
+            let faults = Arc::new(FaultAt::new(n, mode));
+            let company = before.again(faults.clone()).await;
+            faults.arm();
+            tokio::select! {
+                () = company.work() => {}
+                () = faults.wait(), if mode == Mode::Dies => {}
+            }
+            let point = faults.struck_at();
+            assert!(point.is_some(), "step {n} of {steps} was not met");
+            let company = company.restarted(Arc::new(NoFaults)).await;
+            finish(&company).await;
+            assert_eq!(
+                end_state(&company).await,
+                expected,
+                "step {n} of {steps} ({point:?})"
+            );
+            let (host, system) = (&company.host, Actor::system());
+            let trail = audit::verify(&host.store, &system, &host.signer)
+                .await
+                .unwrap();
+            assert!(trail.is_intact, "step {n}: {:?}", trail.broken_at);
+        })
         .await;
     })
     .await;

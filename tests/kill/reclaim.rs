@@ -68,8 +68,7 @@ async fn killed_at_every_step(database: Database, deed: Deed, writes: usize) {
         "{expected:#?}"
     );
 
-    let all: Vec<u32> = (1..=steps).collect();
-    at_every_step(before, (database.engine, deed), &all, async |before, n| {
+    at_every_step(before, (database.engine, deed), steps, async |before, n| {
         let company = before.again(Arc::new(NoFaults)).await;
         let killed = work(&company, n).await;
         assert_eq!(

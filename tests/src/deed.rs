@@ -1,7 +1,7 @@
 //! A reclaim or an undo right before it is sent, and what must be true after it, however the way there was.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
 use seatwise::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -65,20 +65,24 @@ pub async fn ready(engine: Engine, deed: Deed) -> Remembered {
     company.remembered().await
 }
 
-/// Tries each of these steps, several at a time: each of the lanes has orgs of its own, the first those of `before`.
+/// Tries each step from 1 to `steps`, several at a time: each of the lanes has orgs of its own, the first those of `before`.
 ///
 /// # Panics
 /// As `attempt` does.
 pub async fn at_every_step(
     before: Remembered,
     (engine, deed): (Engine, Deed),
-    steps: &[u32],
+    steps: u32,
     attempt: impl AsyncFn(&Remembered, u32),
 ) {
-    let next = AtomicUsize::new(0);
+    let next = AtomicU32::new(1);
     let lane = async |before: &Remembered| {
-        while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
-            attempt(before, *step).await;
+        loop {
+            let step = next.fetch_add(1, Ordering::Relaxed);
+            if step > steps {
+                return;
+            }
+            attempt(before, step).await;
         }
     };
     let others = (1..LANES).map(|_| async { lane(&ready(engine, deed).await).await });

@@ -9,8 +9,6 @@ use std::sync::PoisonError;
 use seatwise::kernel::faults::{Faults, Injected};
 use tokio::sync::Notify;
 
-use crate::database::Engine;
-
 /// What happens from the n-th effect point on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -20,14 +18,6 @@ pub enum Mode {
     Dies,
     /// The process kills itself with SIGKILL.
     Kills,
-}
-
-/// The steps, from 1 to `steps`, that are tried on an engine in a mode: every other one. The other mode takes the rest, so that each
-/// step meets both engines, and the layer `kill` tries each one on both.
-#[must_use]
-pub fn turns(steps: u32, engine: Engine, mode: Mode) -> Vec<u32> {
-    let turn = u32::from((engine == Engine::Sqlite) == (mode == Mode::Fails));
-    (1..=steps).filter(|step| step % 2 == turn).collect()
 }
 
 /// Faults at the n-th effect point.

@@ -17,8 +17,7 @@ async fn e23_known_and_unknown_accounts_answer_alike_and_take_as_long() {
     ];
     let mut least = [f64::MAX; 3];
     let mut pages = [const { String::new() }; 3];
-    // In turns, so that whatever else the machine does meets all three; the least of several is nearest to the work itself. Without
-    // that work an answer would be many times faster; a factor of five tells that, and is beyond the noise of a busy machine.
+    // In turns, so that whatever else the machine does meets all three; the least of several is nearest to the work itself.
     for _ in 0..6 {
         for (at, email) in accounts.into_iter().enumerate() {
             let began = Instant::now();
@@ -32,7 +31,7 @@ async fn e23_known_and_unknown_accounts_answer_alike_and_take_as_long() {
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
     for time in &least {
         let ratio = time / least[0];
-        assert!((0.2..5.0).contains(&ratio), "{least:?}");
+        assert!((0.4..2.5).contains(&ratio), "{least:?}");
     }
 }
 
